@@ -1,0 +1,29 @@
+"""The book's data: generated scenes with known truth, and readers of real datasets."""
+
+from typing import Any
+
+from torch.utils.data import Dataset
+
+from synthbook.files import BookError
+
+
+def dataset(name: str, split: str = "train", **knobs: Any) -> Dataset:
+    """The dataset called `name`, map-style; each item is a dict of tensors.
+
+    Generated: `places`, `faces` (see :class:`synthbook.datasets.generated.Generated`).
+    Real ones take `root=FOLDER`: `cityscapes`, `deepfashion`, `folder`.
+    """
+    from synthbook.datasets.cityscapes import Cityscapes
+    from synthbook.datasets.deepfashion import DeepFashion
+    from synthbook.datasets.faces import Faces
+    from synthbook.datasets.folder import Folder
+    from synthbook.datasets.places import Places
+
+    kinds = {"places": Places, "faces": Faces, "cityscapes": Cityscapes,
+             "deepfashion": DeepFashion, "folder": Folder}
+    if name not in kinds:
+        raise BookError(f"unknown dataset {name!r}: choose one of {', '.join(kinds)}")
+    try:
+        return kinds[name](split, **knobs)
+    except TypeError as error:
+        raise BookError(f"dataset {name!r}: {error}") from error

@@ -1,0 +1,102 @@
+"""Keep a generated dataset's pixels on disk: drawn once, then read as fast as memory."""
+
+import hashlib
+import inspect
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+from tqdm.auto import tqdm
+
+from synthbook.datasets.generated import Generated, to_image
+from synthbook.files import (
+    BookError,
+    cache_dir,
+    data_dir,
+    read_tensors,
+    read_record,
+    require_space,
+    sha256,
+    verify_art,
+    write_json,
+    write_tensors,
+)
+
+
+class Cached(Dataset):
+    """The items of a generated dataset, read from tensors held in one memory-mapped file."""
+
+    def __init__(self, source: Generated, tensors: dict[str, Tensor]):
+        self.source, self.stored = source, tensors
+
+    def __len__(self) -> int:
+        return len(self.stored["label"])
+
+    def __getitem__(self, i: int) -> dict[str, Tensor]:
+        stored = {k: v[i] for k, v in self.stored.items()}
+        return {
+            "image": to_image(stored["image"]),
+            "label": stored["label"].long(),
+            "instance": stored["instance"].long(),
+            "style": stored["style"],
+            "category": stored["category"],
+            "index": torch.tensor(i),
+        }
+
+
+def fingerprint(source: Generated) -> str:
+    """Hash of what decides the pixels: knobs, the drawing code and the art."""
+    digest = hashlib.sha256(json.dumps([source.name, len(source), source.knobs]).encode())
+    code = Path(inspect.getfile(type(source))).parent
+    art = data_dir() / "art" / source.name
+    for path in sorted([*code.glob("*.py"), *art.glob("*.png"), *art.glob("*.json")]):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def cache_path(source: Generated) -> Path:
+    """Where the cache of `source` is, whether it exists or not."""
+    name = f"{source.name}-{source.split}-{source.size}-{fingerprint(source)[:12]}"
+    return cache_dir() / "datasets" / f"{name}.safetensors"
+
+
+def cached(source: Generated, progress: bool = True) -> Cached:
+    """`source` from its cache, which is built first where there is none.
+
+    The note beside a cache is written last: without it the cache was never finished.
+    """
+    verify_art(source.name)
+    path = cache_path(source)
+    if not (path.exists() and path.with_suffix(".json").exists()):
+        build(source, path, progress)
+    verify(path)
+    return Cached(source, read_tensors(path)[0])
+
+
+def verify(path: Path) -> None:
+    """Raise unless the cache file is the one that was written."""
+    if read_record(path.with_suffix(".json")).get("sha256") != sha256(path):
+        raise BookError(f"the cache {path} is damaged or was altered: remove it, it is rebuilt")
+
+
+def build(source: Generated, path: Path, progress: bool = True) -> None:
+    """Draw every item of `source` and write them to `path`, hash beside it."""
+    n, size = len(source), source.size
+    require_space(path.parent, n * size * size * 5)
+    image = np.empty((n, size, size, 3), np.uint8)
+    label, instance = (np.empty((n, size, size), np.uint8) for _ in range(2))
+    style, category = [], []
+    for i in tqdm(range(n), unit="img", desc=f"drawing {source.name}", disable=not progress):
+        scene = source.scene(i)
+        image[i], label[i], instance[i] = source.render(scene)
+        style.append(source.style(scene))
+        category.append(source.category(scene))
+    tensors = {"image": torch.from_numpy(image), "label": torch.from_numpy(label),
+               "instance": torch.from_numpy(instance),
+               "style": torch.from_numpy(np.stack(style)), "category": torch.tensor(category)}
+    write_tensors(path, tensors)
+    write_json(path.with_suffix(".json"), {"dataset": source.name, "knobs": source.knobs,
+                                           "items": n, "sha256": sha256(path)})

@@ -1,0 +1,89 @@
+"""Discriminators that several papers share."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from synthbook.layers import conv3x3
+
+
+class SegmentationDiscriminator(nn.Module):
+    """A U-Net that labels every pixel with its class or as generated (OASIS, ICLR 2021).
+
+    Beside the segmentation head stands a patch head, one real-or-generated score for each 8 x 8
+    pixels: a per-pixel classifier alone rewards the right texture, not the right structure.
+
+    Parameters
+    ----------
+    classes : K; the segmentation head has K + 1 outputs.
+    width   : channels at full resolution; they double downwards, up to four times.
+    """
+
+    def __init__(self, classes: int, width: int = 32):
+        super().__init__()
+        w = [width, width * 2, width * 3, width * 4, width * 4]
+        self.stem = conv3x3(3, w[0], spectral=True)
+        self.down = nn.ModuleList(
+            conv3x3(a, b, stride=2, spectral=True) for a, b in zip(w[:-1], w[1:]))
+        self.up = nn.ModuleList(
+            conv3x3(a, b, spectral=True)
+            for a, b in [(w[4] + w[3], w[3]), (w[3] + w[2], w[2]), (w[2] + w[1], w[1])])
+        self.last = conv3x3(w[1] + w[0], w[0], spectral=True)
+        self.segment = nn.Conv2d(w[0], classes + 1, 1)
+        self.patch = spectral_norm(nn.Conv2d(w[3], 1, 3, padding=1))
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """(B, 3, H, W) to logits (B, K+1, H, W), scores (B, 1, H/8, W/8) and features."""
+        x = F.leaky_relu(self.stem(image), 0.2)
+        skips = [x]
+        for layer in self.down:
+            x = F.leaky_relu(layer(x), 0.2)
+            skips.append(x)
+        features = skips[1:4]
+        score = self.patch(skips[3])
+        for layer, skip in zip([*self.up, self.last], skips[-2::-1]):
+            x = F.interpolate(x, scale_factor=2.0, mode="nearest")
+            x = F.leaky_relu(layer(torch.cat([x, skip], 1)), 0.2)
+            features.append(x)
+        return self.segment(x), score, features
+
+
+class PatchDiscriminator(nn.Module):
+    """One 70 x 70 patch discriminator (pix2pixHD; the SMIS release uses it unchanged)."""
+
+    def __init__(self, in_channels: int, width: int = 64):
+        super().__init__()
+        layers = [nn.Conv2d(in_channels, width, 4, 2, 2)]
+        for a, b, stride in [(1, 2, 2), (2, 4, 2), (4, 8, 1)]:
+            conv = nn.Conv2d(width * a, width * b, 4, stride, 2, bias=False)
+            layers.append(nn.Sequential(spectral_norm(conv), nn.InstanceNorm2d(width * b)))
+        self.layers = nn.ModuleList(layers)
+        self.score = nn.Conv2d(width * 8, 1, 4, 1, 2)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """(B, C, H, W) to a map of scores (B, 1, h, w) and the features of four layers."""
+        features = []
+        for layer in self.layers:
+            x = F.leaky_relu(layer(x), 0.2)
+            features.append(x)
+        return self.score(x), features
+
+
+class MultiScaleDiscriminator(nn.Module):
+    """Patch discriminators on the image and on its halves, conditioned on the label map."""
+
+    def __init__(self, classes: int, width: int = 64, scales: int = 2):
+        super().__init__()
+        self.scales = nn.ModuleList(
+            PatchDiscriminator(classes + 3, width) for _ in range(scales))
+
+    def forward(self, image: Tensor, onehot: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """(B, 3, H, W) and (B, K, H, W) to the scores of each scale and all their features."""
+        x, scores, features = torch.cat([onehot, image], 1), [], []
+        for discriminator in self.scales:
+            score, layers = discriminator(x)
+            scores.append(score)
+            features += layers
+            x = F.avg_pool2d(x, 3, 2, 1, count_include_pad=False)
+        return scores, features

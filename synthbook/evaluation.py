@@ -1,0 +1,169 @@
+"""A model's metrics beside the rows that give them meaning, as one JSON-ready result.
+
+Reference rows: `oracle` (the data's renderer makes the perfect answer), `floor` (real against
+real), `trivial` (each class in its mean colour) and `broken` (a model that every metric must
+catch). A result is computed once, kept in `data/results`, and shown by the chapters.
+"""
+
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from synthbook import judges, metrics, models, scale as scales
+from synthbook.datasets import dataset
+from synthbook.files import BookError, data_dir, read_json, write_json
+from synthbook.metrics import Estimate, Extractor
+from synthbook.smis import measure
+
+SEED = 7  # of layouts and latents; training used others
+
+Rows = dict[str, dict[str, Estimate]]
+
+
+@lru_cache(maxsize=4)
+def judge_for(data: str, size: int) -> judges.Segmenter:
+    """The segmenter judge of a dataset."""
+    return models.load(f"judges/segmenter@{data}-{size}-s0")
+
+
+def feature_spaces(data: str, size: int) -> dict[str, Extractor]:
+    """The spaces in which sets are compared; the judge's, trained on the truth, decides."""
+    judge = judge_for(data, size)
+    return {"judge": metrics.judge("judge", judge, size), "alexnet": metrics.alexnet(),
+            "random": metrics.untrained()}
+
+
+def real_images(name: models.Name, count: int, knobs: dict, split: str = "val") -> Tensor:
+    """`count` images (B, 3, H, W) of a split that neither training nor the layouts saw."""
+    data = dataset(name.dataset, split, size=name.size, seed=SEED, count=count, **knobs)
+    return torch.stack([data[i]["image"] for i in range(count)])
+
+
+def references(name: models.Name, knobs: dict, budget: measure.Budget, sampler) -> Rows:
+    """The rows that do not depend on the model, but for `broken`, which breaks `sampler`."""
+    test = dataset(name.dataset, "test", size=name.size, seed=SEED, count=10**6, **knobs)
+    train = dataset(name.dataset, "train", size=name.size, **knobs)
+    judge = judge_for(name.dataset, name.size)
+    spaces = feature_spaces(name.dataset, name.size)
+    real = real_images(name, budget.images, knobs)
+    rows: Rows = {}
+    for row, maker in {"oracle": measure.Oracle(test, SEED),
+                       "trivial": measure.ClassMeans(test, train),
+                       "broken": measure.Broken(sampler)}.items():
+        rows[row] = measure.control(maker, test, budget)
+        rows[row] |= measure.realism(maker, test, real, judge, spaces, budget)
+    other = real_images(name, budget.images, knobs, "test")
+    rows["floor"] = {}
+    for space, extractor in spaces.items():
+        rows["floor"][f"kid_{space}"] = metrics.kid(real, other, extractor)
+        rows["floor"][f"fd_{space}"] = metrics.fd(real, other, extractor)
+    return rows
+
+
+def evaluate(text: str, *, scale: str = "ship", seed: int = 0,
+             weights: str | Path | None = None) -> dict:
+    """Every metric of a model, with its references, as plain JSON values."""
+    name = models.resolve(text)
+    stored = models.record(Path(weights) if weights is not None else name.weights)
+    if name.model.startswith("judges/"):
+        rows, reference = evaluate_segmenter(name, stored, scale, weights), {}
+    elif name.model.startswith("smis/"):
+        rows, reference = evaluate_smis(name, stored, scale, seed, weights)
+    else:
+        raise BookError(f"{name.model} has no evaluation")
+    return {"model": str(name), "scale": scale, "seed": seed, "commit": models.commit(),
+            "device": "cpu", "weights": stored["sha256"], "images": stored["images"],
+            "metrics": {k: v.as_dict() for k, v in rows.items()},
+            "references": {row: {k: v.as_dict() for k, v in values.items()}
+                           for row, values in reference.items()}}
+
+
+def evaluate_smis(name: models.Name, stored: dict, scale: str, seed: int,
+                  weights) -> tuple[dict[str, Estimate], Rows]:
+    """Control, realism and reconstruction of a SMIS model, and the reference rows."""
+    budget, knobs = measure.BUDGETS[scale], stored["config"]["knobs"]
+    model = models.load(str(name), weights=weights)
+    test = dataset(name.dataset, "test", size=name.size, seed=SEED, count=10**6, **knobs)
+    judge = judge_for(name.dataset, name.size)
+    real = real_images(name, budget.images, knobs)
+    sampler = measure.ModelSampler(model, test, seed)
+    rows = measure.control(sampler, test, budget)
+    spaces = feature_spaces(name.dataset, name.size)
+    rows |= measure.realism(sampler, test, real, judge, spaces, budget)
+    rows |= measure.rebuilding(model, test, budget.images // 4)
+    return rows, references(name, knobs, budget, sampler)
+
+
+def evaluate_segmenter(name: models.Name, stored: dict, scale: str,
+                       weights) -> dict[str, Estimate]:
+    """Pixel accuracy, mIoU and the IoU of every class on held-out images."""
+    judge = models.load(str(name), weights=weights)
+    count = measure.BUDGETS[scale].images // 2
+    data = dataset(name.dataset, "test", size=name.size, seed=SEED, count=count,
+                   **stored["config"]["knobs"])
+    items = [data[i] for i in range(count)]
+    labels = torch.stack([item["label"] for item in items])
+    predicted = measure.predict(judge, torch.stack([item["image"] for item in items]))
+    classes = judge.config.classes
+    rows = {"miou": metrics.miou(predicted, labels, classes),
+            "pixel_accuracy": metrics.pixel_accuracy(predicted, labels, classes)}
+    for row in metrics.class_iou(predicted, labels, classes):
+        rows[f"iou_{data.class_names[row.index]}"] = Estimate(row.iou, row.iou, row.iou, count, "")
+    return rows
+
+
+def result_path(name: models.Name | str) -> Path:
+    """Where a model's stored result is."""
+    return data_dir() / "results" / f"{name}.json"
+
+
+def save(result: dict) -> Path:
+    """Store a result for the chapters and the ledger."""
+    path = result_path(result["model"])
+    write_json(path, result)
+    return path
+
+
+def stored(text: str) -> dict:
+    """The stored result of a model; it must be of the weights that ship."""
+    name = models.resolve(text)
+    path = result_path(name)
+    if not path.exists():
+        raise BookError(f"no result at {path}: run python -m synthbook evaluate {name} --save")
+    result = read_json(path)
+    if result["weights"] != models.record(name.weights)["sha256"]:
+        raise BookError(f"{path} is of other weights: run python -m synthbook evaluate {name} "
+                        "--save")
+    return result
+
+
+def table(result: dict) -> str:
+    """A result as text: one line a metric, references beside it."""
+    rows = list(result["references"])
+    head = f"{'metric':18s} {result['model']:>34s}" + "".join(f"{r:>12s}" for r in rows)
+    lines = [head]
+    for key, value in result["metrics"].items():
+        text = f"{value['value']:.4f} [{value['low']:.4f}, {value['high']:.4f}]"
+        line = f"{key:18s} {text:>34s}"
+        for row in rows:
+            reference = result["references"][row].get(key)
+            line += f"{reference['value']:12.4f}" if reference else f"{'':12s}"
+        lines.append(line)
+    return "\n".join(lines)
+
+
+CARD = {
+    "intended change": ("mcsd", "closest to the oracle"),
+    "leakage": ("mocd", "smaller is better"),
+    "realism": ("kid_judge", "smaller is better"),
+}
+
+
+def control_card(result: dict) -> list[dict]:
+    """The three numbers with which every paper's chapter ends, each beside the oracle."""
+    return [{"quantity": quantity, "metric": key, "reading": reading,
+             **{k: result["metrics"][key][k] for k in ("value", "low", "high", "n")},
+             "oracle": result["references"]["oracle"][key]["value"]}
+            for quantity, (key, reading) in CARD.items()]

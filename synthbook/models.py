@@ -1,0 +1,232 @@
+"""From a model's name to its recipe and its shipped weights.
+
+A name is `slug/variant[@dataset-size-sSEED]`: `smis` means `smis/groupdnet@places-64-s0`.
+"""
+
+import re
+import subprocess
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from synthbook import judges, scale as scales, smis
+from synthbook.files import (
+    BookError,
+    data_dir,
+    read_tensors,
+    sha256,
+    verified,
+    write_json,
+    write_tensors,
+)
+from synthbook.smis.recipe import recipe as smis_recipe
+from synthbook.training import Recipe, Run
+
+
+@dataclass(frozen=True)
+class Model:
+    """What the book knows of one `slug/variant`.
+
+    Parameters
+    ----------
+    recipe   : (dataset, size, images, **settings) to the training recipe.
+    assemble : a stored config to the module that :func:`load` returns.
+    images   : length of a run at each scale.
+    sizes    : image sizes that exist.
+    parts    : names of the run's networks that ship; one alone is the module itself.
+    """
+
+    recipe: Callable[..., Recipe]
+    assemble: Callable[[dict], nn.Module]
+    images: dict[str, int]
+    parts: tuple[str, ...]
+    sizes: tuple[int, ...] = (32, 64)
+
+
+def smis_module(stored: dict) -> nn.Module:
+    """A SMIS network from its stored setting."""
+    return smis.SMIS(smis.Config(**tuples(stored["model"])))
+
+
+def segmenter_module(stored: dict) -> nn.Module:
+    """A segmenter judge from its stored config."""
+    return judges.Segmenter(judges.SegmenterConfig(**tuples(stored)))
+
+
+def tuples(stored: dict) -> dict:
+    """JSON's lists as the tuples that frozen configs hold."""
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
+
+
+SMIS_IMAGES = {"smoke": 64, "laptop": 1_600, "ablation": 24_000, "ship": 400_000}
+JUDGE_IMAGES = {"smoke": 64, "laptop": 2_000, "ablation": 16_000, "ship": 48_000}
+
+
+def smis_model(variant: str) -> Model:
+    """GroupDNet or one of its relatives."""
+    return Model(lambda *a, **k: smis_recipe(variant, *a, **k), smis_module, SMIS_IMAGES,
+                 ("generator", "encoder"))
+
+
+MODELS = {
+    "smis/groupdnet": smis_model("groupdnet"),
+    "smis/vspade": smis_model("vspade"),
+    "smis/groupnet": smis_model("groupnet"),
+    "smis/groupenc": smis_model("groupenc"),
+    "judges/segmenter": Model(judges.segmenter_recipe, segmenter_module, JUDGE_IMAGES,
+                              ("segmenter",)),
+}
+DEFAULTS = {"smis": "smis/groupdnet", "judges": "judges/segmenter"}
+DATASETS = ("places", "faces")
+
+
+@dataclass(frozen=True)
+class Name:
+    """A model's name, taken apart."""
+
+    model: str  # "smis/groupdnet"
+    dataset: str = "places"
+    size: int = 64
+    seed: int = 0
+
+    def __post_init__(self):
+        if not 0 <= self.seed < 2**32:
+            raise BookError(f"seed {self.seed} is out of range: choose 0 to 4294967295")
+
+    def __str__(self) -> str:
+        return f"{self.model}@{self.dataset}-{self.size}-s{self.seed}"
+
+    @property
+    def weights(self) -> Path:
+        """Where the shipped weights are; the record beside them ends in `.json`."""
+        return data_dir() / "weights" / f"{self}.safetensors"
+
+
+def parse(text: str, scale: str = "ship") -> Name:
+    """A full name from a short or a long one; the size follows `scale` where not given."""
+    head, at, tail = text.partition("@")
+    head = DEFAULTS.get(head, head)
+    if head not in MODELS:
+        raise BookError(f"unknown model {text!r}: choose one of {', '.join(MODELS)}")
+    if not at:
+        return Name(head, size=64 if scale == "ship" else 32)
+    match = re.fullmatch(r"([a-z]+)-(\d+)-s(\d+)", tail)
+    if not match:
+        raise BookError(f"cannot read {tail!r} in {text!r}: write {head}@places-64-s0, "
+                        "that is dataset-size-sSEED")
+    dataset, size, seed = match[1], int(match[2]), int(match[3])
+    if dataset not in DATASETS:
+        raise BookError(f"unknown dataset {dataset!r}: choose one of {', '.join(DATASETS)}")
+    if size not in MODELS[head].sizes:
+        raise BookError(f"{head} has no size {size}: choose one of "
+                        f"{', '.join(map(str, MODELS[head].sizes))}")
+    return Name(head, dataset, size, seed)
+
+
+def recipe(name: Name, scale: str, root: Path | None = None) -> Recipe:
+    """The recipe that trains `name` at `scale`; `root` is a real dataset's folder."""
+    scales.check(scale)
+    if root is not None and not root.is_dir():
+        raise BookError(f"--data {root} is not a folder: give the dataset's")
+    if root is not None and scale != "paper":
+        raise BookError(f"--data goes with --scale paper; at {scale} the data are drawn")
+    model = MODELS[name.model]
+    if scale not in model.images:
+        raise BookError(f"{name.model} is not trained at scale {scale!r} from here: choose one "
+                        f"of {', '.join(model.images)}")
+    settings = {"smoke": {"count": 64}, "laptop": {"count": 600}}.get(scale, {})
+    made = model.recipe(name.dataset, name.size, images=model.images[scale], **settings)
+    return replace(made, snapshots=2) if scale == "smoke" else made
+
+
+def shipped() -> list[str]:
+    """Full names of the models whose weights ship."""
+    root = data_dir() / "weights"
+    found = [str(p.relative_to(root))[: -len(".safetensors")]
+             for p in sorted(root.glob("*/*@*.safetensors"))]
+    return [name for name in found if name.partition("@")[0] in MODELS]
+
+
+def weight_files() -> list[Path]:
+    """Every weights file of the book: those of its models and the feature networks."""
+    return sorted((data_dir() / "weights").glob("*/*.safetensors"))
+
+
+def resolve(text: str) -> Name:
+    """The shipped model that a short name means: at 64 pixels where it ships, else at 32."""
+    name = parse(text)
+    if "@" not in text and not name.weights.exists():
+        small = replace(name, size=32)
+        return small if small.weights.exists() else name
+    return name
+
+
+def record(path: Path) -> dict:
+    """The record beside a weights file, after checking that the file is the one recorded."""
+    if not path.is_file():
+        have = ", ".join(shipped()) or "none"
+        raise BookError(f"no weights at {path}: train them, or choose one that ships ({have})")
+    return verified(path)
+
+
+def load(text: str, device: str = "cpu", weights: str | Path | None = None) -> nn.Module:
+    """The model called `text` in evaluation mode, from the book's weights or from `weights`."""
+    name = resolve(text)
+    path = Path(weights) if weights is not None else name.weights
+    stored = record(path)
+    tensors = {k: v.float() if v.is_floating_point() else v
+               for k, v in read_tensors(path)[0].items()}
+    try:
+        module = MODELS[name.model].assemble(stored["config"])
+        module.load_state_dict(tensors)
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise BookError(f"{path} does not hold a {name.model} of this version of the book") \
+            from error
+    return module.eval().requires_grad_(False).to(device)
+
+
+def assembled(run: Run, name: Name) -> nn.Module:
+    """The run's averaged networks as the module that would ship."""
+    module = MODELS[name.model].assemble(asdict(run.recipe.config))
+    module.load_state_dict(ship_state(run, MODELS[name.model].parts))
+    return module.eval()
+
+
+def ship_state(run: Run, parts: tuple[str, ...]) -> dict[str, torch.Tensor]:
+    """The tensors of the networks in `parts`, averaged where an average is kept."""
+    if len(parts) == 1:
+        return run.best[parts[0]].state_dict()
+    return {f"{part}.{key}": value for part in parts
+            for key, value in run.best[part].state_dict().items()}
+
+
+def write_weights(run: Run, name: Name, folder: str | Path, command: str, scale: str) -> Path:
+    """Write the run's networks as fp16 safetensors under `folder`, with their provenance."""
+    path = Path(folder) / f"{name}.safetensors"
+    half = {k: v.half() if v.is_floating_point() else v
+            for k, v in ship_state(run, MODELS[name.model].parts).items()}
+    write_tensors(path, half, {"model": str(name)})
+    curve = [row for row in run.log if any(not k.startswith(("g_", "d_")) for k in row
+                                           if k not in ("step", "images", "seconds"))]
+    write_json(path.with_suffix(".json"), {
+        "model": str(name), "command": command, "scale": scale, "commit": commit(),
+        "config": asdict(run.recipe.config), "seed": name.seed, "images": run.images,
+        "batch": run.recipe.batch, "device": run.device, "minutes": round(run.seconds / 60, 1),
+        "torch": torch.__version__.partition("+")[0],
+        "parameters": sum(v.numel() for v in half.values()), "curve": curve[-64:],
+        "sha256": sha256(path)})
+    return path
+
+
+def commit() -> str:
+    """The checkout's commit, with `+` where files differ from it; `unknown` elsewhere."""
+    root = Path(__file__).resolve().parent.parent
+    try:
+        run = lambda *a: subprocess.run(("git", "-C", str(root), *a), capture_output=True,
+                                        text=True, check=True).stdout.strip()
+        return run("rev-parse", "HEAD") + ("+" if run("status", "--porcelain", "synthbook") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"

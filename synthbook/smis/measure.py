@@ -1,0 +1,175 @@
+"""What a SMIS model is measured by, and the renderer, data and broken model it is held against.
+
+Everything here looks at final images only. A *sampler* turns label maps into images and may
+redraw one class alone; models, the data's own renderer (the oracle), class means (trivial) and
+a deliberately broken model are all samplers, and go through the same lines.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from synthbook import metrics
+from synthbook.datasets.generated import Generated, to_image
+from synthbook.layers import one_hot
+from synthbook.metrics import Estimate, Extractor
+from synthbook.smis.network import SMIS
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much is measured.
+
+    Parameters
+    ----------
+    images  : generated and real images compared as sets.
+    layouts : label maps for diversity, mCSD and mOCD; each with all of its classes.
+    draws   : images of a layout (diversity) and of a redrawn class (mCSD, mOCD).
+    """
+
+    images: int
+    layouts: int
+    draws: int = 3
+
+
+BUDGETS = {"smoke": Budget(40, 3, 2), "laptop": Budget(200, 8, 2), "ablation": Budget(1000, 40),
+           "ship": Budget(2000, 60)}
+
+
+class Sampler(Protocol):
+    """Images (B, 3, H, W) for scenes; with `redrawn` only that class differs between draws."""
+
+    def __call__(self, scenes: list[Any], draw: int, redrawn: int | None = None) -> Tensor: ...
+
+
+def label_maps(data: Generated, scenes: list[Any]) -> Tensor:
+    """The true label maps of scenes, (B, H, W)."""
+    return torch.from_numpy(np.stack([data.render(s).label for s in scenes]).astype(np.int64))
+
+
+class ModelSampler:
+    """A SMIS network as a sampler. Latents depend on the draw alone, the same for all models."""
+
+    def __init__(self, model: SMIS, data: Generated, seed: int = 0):
+        self.model, self.data, self.seed = model, data, seed
+
+    def latents(self, count: int, draw: int) -> Tensor:
+        """(count, owners*Z, h, w) standard normal numbers of this draw."""
+        generator = torch.Generator().manual_seed(self.seed * 1009 + draw)
+        return self.model.prior(count, generator)
+
+    @torch.no_grad()
+    def __call__(self, scenes: list[Any], draw: int, redrawn: int | None = None) -> Tensor:
+        z = self.latents(len(scenes), draw)
+        if redrawn is not None:
+            z = self.model.swap(self.latents(len(scenes), 0), z, redrawn)
+        onehot = one_hot(label_maps(self.data, scenes), self.model.config.classes)
+        return torch.cat([self.model(o, c) for o, c in zip(onehot.split(32), z.split(32))])
+
+
+class Oracle:
+    """The renderer: the same layout with all styles, or with one class's style, drawn anew."""
+
+    def __init__(self, data: Generated, seed: int = 0):
+        self.data, self.seed = data, seed
+
+    def __call__(self, scenes: list[Any], draw: int, redrawn: int | None = None) -> Tensor:
+        images = []
+        for k, scene in enumerate(scenes):
+            rng = np.random.default_rng([self.seed, draw, k])
+            chosen = range(len(self.data.class_names)) if redrawn is None else [redrawn]
+            if redrawn is None or draw > 0:
+                for c in chosen:
+                    scene = self.data.redraw(scene, c, rng)
+            images.append(to_image(torch.tensor(self.data.render(scene).image)))
+        return torch.stack(images)
+
+
+class ClassMeans:
+    """The trivial answer: every class in its mean colour over `count` training images."""
+
+    def __init__(self, data: Generated, train: Generated, count: int = 200):
+        self.data = data
+        classes = len(data.class_names)
+        total, pixels = torch.zeros(classes, 3), torch.zeros(classes)
+        for i in range(count):
+            item = train[i]
+            onehot = one_hot(item["label"][None], classes)[0]
+            total += torch.einsum("khw,chw->kc", onehot, item["image"])
+            pixels += onehot.sum((1, 2))
+        self.colours = total / pixels.clamp_min(1)[:, None]
+
+    def __call__(self, scenes: list[Any], draw: int, redrawn: int | None = None) -> Tensor:
+        return self.colours[label_maps(self.data, scenes)].movedim(-1, 1)
+
+
+class Broken:
+    """A model that every metric must catch: shifted layout, leaking classes, blurred, pale."""
+
+    def __init__(self, inner: Sampler):
+        self.inner = inner
+
+    def __call__(self, scenes: list[Any], draw: int, redrawn: int | None = None) -> Tensor:
+        images = F.avg_pool2d(self.inner(scenes, draw), 5, 1, 2)
+        return images.roll(images.shape[-1] // 3, -1) * 0.4
+
+
+@torch.no_grad()
+def predict(judge: nn.Module, images: Tensor) -> Tensor:
+    """The judge's label of every pixel, (B, H, W)."""
+    return torch.cat([judge(chunk).argmax(1) for chunk in images.split(64)])
+
+
+def control(sampler: Sampler, data: Generated, budget: Budget) -> dict[str, Estimate]:
+    """mCSD, mOCD and the LPIPS diversity of whole images, on the first layouts of `data`."""
+    scenes = [data.scene(i) for i in range(budget.layouts)]
+    labels = label_maps(data, scenes)
+    whole = torch.stack([sampler(scenes, d) for d in range(budget.draws)], 1)
+    samples, label, changed, maps = [], [], [], []
+    for c in range(len(data.class_names)):
+        has = [k for k in range(len(scenes)) if (labels[k] == c).any()]
+        if not has:
+            continue
+        chosen = [scenes[k] for k in has]
+        samples.append(torch.stack([sampler(chosen, d, c) for d in range(budget.draws)], 1))
+        label.append(labels[has])
+        changed += [c] * len(has)
+        maps += has
+    inside, outside = metrics.mcsd_mocd(
+        torch.cat(samples), torch.cat(label), torch.tensor(changed), torch.tensor(maps))
+    return {"lpips": metrics.diversity(whole), "mcsd": inside, "mocd": outside}
+
+
+def realism(sampler: Sampler, data: Generated, real: Tensor, judge: nn.Module,
+            extractors: dict[str, Extractor], budget: Budget) -> dict[str, Estimate]:
+    """Layout (judge's mIoU, accuracy) and distance to `real` (B, 3, H, W) in each feature space."""
+    scenes = [data.scene(i) for i in range(budget.images)]
+    images = torch.cat([sampler(scenes[k:k + 100], k) for k in range(0, len(scenes), 100)])
+    labels, classes = label_maps(data, scenes), len(data.class_names)
+    predicted = predict(judge, images)
+    result = {"miou": metrics.miou(predicted, labels, classes),
+              "pixel_accuracy": metrics.pixel_accuracy(predicted, labels, classes)}
+    for name, extractor in extractors.items():
+        result[f"kid_{name}"] = metrics.kid(real, images, extractor)
+        result[f"fd_{name}"] = metrics.fd(real, images, extractor)
+    first = next(iter(extractors.values()))
+    result["precision"], result["recall"] = metrics.precision_recall(real, images, first)
+    return result
+
+
+@torch.no_grad()
+def rebuilding(model: SMIS, data: Generated, count: int) -> dict[str, Estimate]:
+    """How well encoded latents reproduce images: PSNR (dB), SSIM, LPIPS."""
+    items = [data[i] for i in range(count)]
+    image = torch.stack([item["image"] for item in items])
+    onehot = one_hot(torch.stack([item["label"] for item in items]), model.config.classes)
+    rebuilt = model(onehot, model.encode(image, onehot))
+    pairs: dict[str, Callable] = {"psnr": metrics.psnr, "ssim": metrics.ssim,
+                                  "lpips": metrics.lpips}
+    return {f"rebuilt_{name}": metrics.mean_estimate(pair(rebuilt, image), name)
+            for name, pair in pairs.items()}

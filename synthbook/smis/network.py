@@ -1,0 +1,245 @@
+"""SMIS: semantically multi-modal image synthesis with GroupDNet (Zhu et al., CVPR 2020).
+
+A label map becomes an image, and every semantic class keeps a latent of its own. The encoder
+is split by class, the decoder begins with one group of channels per class and merges groups
+from block to block, so that classes are first independent and then made to agree.
+
+One code path serves four networks, told apart by the list of group numbers:
+
+=========  =====================  ==========================================
+variant    groups (K classes)     latent
+=========  =====================  ==========================================
+GroupDNet  K, ..., fewer          one per class
+GroupNet   K, ..., K              one per class
+GroupEnc   1, ..., 1              one per class
+VSPADE     1, ..., 1              one for the image (SPADE with its encoder)
+=========  =====================  ==========================================
+
+Axes: B batch, K classes, Z latent channels of a class, H W pixels.
+"""
+
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from synthbook.layers import (
+    ConditionalGroupBlock,
+    check_shape,
+    conv3x3,
+    masked_mean,
+)
+
+
+@dataclass(frozen=True)
+class Config:
+    """Sizes of a GroupDNet or one of its relatives.
+
+    Parameters
+    ----------
+    classes        : K.
+    size           : height and width of the image, pixels.
+    groups         : G of each block, from coarse to fine; G >= the next block's (figure 2).
+    channels       : width before the first block and after each one; multiples of its G.
+    hidden         : hidden channels of each block's CG-Norms; multiples of its G.
+    norm_groups    : groups of every CG-Norm; the block's own where None.
+    latent         : Z channels of each class's latent, or of the image's where not `split`.
+    latent_map     : keep the latent as a map (as published) instead of one vector.
+    split          : one latent per class from an encoder that never mixes classes.
+    encoder        : width per class of each stride-2 convolution of the encoder.
+    encoder_norm   : spectral and instance norm in the encoder, as published. They erase the
+                     flat colours of small synthetic regions, so the default is none, with the
+                     mask as a fourth channel.
+    spectral       : spectral norm in the decoder's blocks, as published.
+    map_channels   : maps given for each class; 2 where instance edges follow its mask.
+    """
+
+    classes: int = 16
+    size: tuple[int, int] = (64, 64)
+    groups: tuple[int, ...] = (16, 16, 8, 4, 2)
+    channels: tuple[int, ...] = (256, 256, 192, 96, 32, 32)
+    hidden: tuple[int, ...] = (64, 64, 64, 64, 32)
+    norm_groups: int | None = None
+    latent: int = 8
+    latent_map: bool = False
+    split: bool = True
+    encoder: tuple[int, ...] = (8, 12, 16)
+    encoder_norm: bool = False
+    spectral: bool = False
+    map_channels: int = 1
+
+    def __post_init__(self):
+        blocks = len(self.groups)
+        if len(self.channels) != blocks + 1 or len(self.hidden) != blocks:
+            raise ValueError("channels needs one entry more than groups, hidden as many")
+        for g, a, b, h in zip(self.groups, self.channels, self.channels[1:], self.hidden):
+            n = self.norm_groups or g
+            if any(x % g for x in (a, b, min(a, b))) or h % n or self.classes % n:
+                raise ValueError(f"{g} groups do not divide channels {a}, {b}, hidden {h}, "
+                                 f"classes {self.classes}")
+
+    @property
+    def owners(self) -> int:
+        """How many latents an image has: K, or 1 where it has one for the whole image."""
+        return self.classes if self.split else 1
+
+    @property
+    def latent_shape(self) -> tuple[int, int, int]:
+        """Shape of one image's latent: (owners * Z, h, w)."""
+        shrink = 2 ** len(self.encoder)
+        h, w = (n // shrink for n in self.size) if self.latent_map else (1, 1)
+        return self.owners * self.latent, h, w
+
+
+DEEPFASHION = Config(  # released code; the group list also from the paper's appendix
+    classes=8, size=(256, 256), groups=(8, 8, 4, 4, 2, 2, 1),
+    channels=(2560, 2560, 2560, 2560, 1280, 640, 320, 160), hidden=(128,) * 7,
+    latent_map=True, encoder=(32, 64, 128, 256, 256, 256), encoder_norm=True, spectral=True)
+
+CITYSCAPES = Config(
+    classes=35, size=(256, 512), groups=(35, 35, 20, 14, 10, 4, 1),
+    channels=(4480, 4480, 4480, 4480, 2240, 1120, 560, 280),
+    hidden=tuple(35 * g for g in (35, 35, 20, 14, 10, 4, 1)), norm_groups=35,
+    latent_map=True, encoder=(10, 20, 40, 80, 80, 80), encoder_norm=True, spectral=True,
+    map_channels=2)
+
+
+GROUPED = {  # by image size: groups, channels and hidden channels of GroupDNet at small scale
+    64: ((16, 16, 8, 4, 2), (256, 256, 192, 96, 32, 32), (64, 64, 64, 64, 32)),
+    32: ((16, 8, 4, 2), (256, 192, 96, 48, 48), (64, 64, 64, 48)),
+}
+UNGROUPED = {  # about as many multiplications without groups
+    64: ((96, 96, 64, 48, 24, 24), (32, 32, 32, 32, 24)),
+    32: ((96, 64, 48, 32, 32), (32, 32, 32, 32)),
+}
+
+
+def config(name: str, size: int = 64, classes: int = 16) -> Config:
+    """The small config of `groupdnet`, `groupnet`, `groupenc` or `vspade` (K = 16 or 8)."""
+    groups, channels, hidden = GROUPED[size]
+    groups = tuple(min(g, classes) for g in groups)
+    grouped = Config(classes, (size, size), groups, channels, hidden)
+    widths, narrow = UNGROUPED[size]
+    ungrouped = replace(grouped, groups=(1,) * len(groups), channels=widths, hidden=narrow)
+    return {
+        "groupdnet": grouped,
+        "groupnet": replace(grouped, groups=(classes,) * len(groups)),
+        "groupenc": ungrouped,
+        "vspade": replace(ungrouped, split=False, latent=4 * classes,
+                          encoder=tuple(3 * width for width in grouped.encoder)),
+    }[name]
+
+
+def split_by_class(image: Tensor, onehot: Tensor, with_mask: bool) -> Tensor:
+    """The class-isolated images X_c = M_c * X, concatenated over classes (section 3.2).
+
+    (B, 3, H, W) and (B, K, H, W) to (B, 3K, H, W), or (B, 4K, H, W) where each X_c is followed
+    by its mask M_c, which tells mid-grey from absent.
+    """
+    mask = onehot.unsqueeze(2)
+    isolated = image.unsqueeze(1) * mask
+    return (torch.cat([isolated, mask], 2) if with_mask else isolated).flatten(1, 2)
+
+
+class Encoder(nn.Module):
+    """Posterior of the latents; every convolution is grouped by class where `config.split`."""
+
+    def __init__(self, config: Config):
+        super().__init__()
+        self.config = config
+        groups, norm = config.owners, config.encoder_norm
+        inputs = 3 if norm or not config.split else 4
+        widths = [inputs * groups, *(w * groups for w in config.encoder)]
+        self.convs = nn.ModuleList()
+        for a, b in zip(widths, widths[1:]):
+            conv = nn.Conv2d(a, b, 3, 2, 1, groups=groups, bias=not norm)
+            self.convs.append(
+                nn.Sequential(spectral_norm(conv), nn.InstanceNorm2d(b)) if norm else conv)
+        if config.latent_map:
+            kernel, padding = 3, 1
+        elif config.split:
+            kernel, padding = 1, 0
+        else:  # fully connected, as in SPADE's encoder
+            kernel, padding = tuple(n // 2 ** len(config.encoder) for n in config.size), 0
+        out = config.owners * config.latent
+        self.mu = nn.Conv2d(widths[-1], out, kernel, padding=padding, groups=groups)
+        self.logvar = nn.Conv2d(widths[-1], out, kernel, padding=padding, groups=groups)
+
+    def forward(self, image: Tensor, onehot: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, 3, H, W) in [-1, 1] and (B, K, H, W) to mu and logvar, (B, owners*Z, h, w).
+
+        The posterior of a class that is absent from the map is the prior.
+        """
+        config = self.config
+        check_shape(image, B=None, C=3, H=config.size[0], W=config.size[1])
+        check_shape(onehot, B=len(image), K=config.classes, H=config.size[0], W=config.size[1])
+        x = split_by_class(image, onehot, not config.encoder_norm) if config.split else image
+        for conv in self.convs:
+            x = F.leaky_relu(conv(x), 0.2)
+        if config.split and not config.latent_map:
+            weight = F.avg_pool2d(onehot, 2 ** len(config.encoder)).unsqueeze(2)
+            x = masked_mean(x.unflatten(1, (config.classes, -1)), weight).flatten(1)[..., None, None]
+        mu, logvar = self.mu(x), self.logvar(x).clamp(-10, 10)
+        if config.split:
+            present = onehot.amax((-2, -1)).repeat_interleave(config.latent, 1)[..., None, None]
+            mu, logvar = mu * present, logvar * present
+        return mu, logvar
+
+
+class Generator(nn.Module):
+    """The decoder: latents enter at the bottom, the label map through the CG-Norms only."""
+
+    def __init__(self, config: Config):
+        super().__init__()
+        self.config = config
+        c, maps = config.channels, config.classes * config.map_channels
+        self.input = conv3x3(config.owners * config.latent, c[0], groups=config.owners)
+        self.blocks = nn.ModuleList(
+            ConditionalGroupBlock(a, b, maps, g, h, config.norm_groups, config.spectral)
+            for a, b, g, h in zip(c, c[1:], config.groups, config.hidden))
+        self.output = conv3x3(c[-1], 3)
+
+    def forward(self, onehot: Tensor, z: Tensor) -> Tensor:
+        """Map (B, K, H, W) and latents (B, owners*Z, h, w) to images (B, 3, H, W) in [-1, 1]."""
+        config = self.config
+        check_shape(z, B=len(onehot), Z=config.latent_shape[0], h=None, w=None)
+        coarsest = 2 ** (len(self.blocks) - 1)
+        start = onehot.shape[-2] // coarsest, onehot.shape[-1] // coarsest
+        x = self.input(z.expand(-1, -1, *start))
+        for i, block in enumerate(self.blocks):
+            x = F.interpolate(x, scale_factor=2.0, mode="nearest") if i else x
+            x = block(x, onehot)
+        return torch.tanh(self.output(F.leaky_relu(x, 0.2)))
+
+
+class SMIS(nn.Module):
+    """Encoder and generator together, with the operations that the applications need."""
+
+    def __init__(self, config: Config):
+        super().__init__()
+        self.config = config
+        self.encoder, self.generator = Encoder(config), Generator(config)
+
+    def forward(self, onehot: Tensor, z: Tensor) -> Tensor:
+        """See :meth:`Generator.forward`."""
+        return self.generator(onehot, z)
+
+    def encode(self, image: Tensor, onehot: Tensor) -> Tensor:
+        """The posterior's mean: latents that reproduce the image, (B, owners*Z, h, w)."""
+        return self.encoder(image, onehot)[0]
+
+    def prior(self, count: int, generator: torch.Generator | None = None) -> Tensor:
+        """`count` latents drawn from N(0, 1), (count, owners*Z, h, w)."""
+        device = self.generator.output.weight.device
+        return torch.randn(count, *self.config.latent_shape, generator=generator).to(device)
+
+    def swap(self, z: Tensor, other: Tensor, c: int) -> Tensor:
+        """`z` with the latent of class `c` taken from `other`; all of it where not split."""
+        if not self.config.split:
+            return other
+        block = slice(c * self.config.latent, (c + 1) * self.config.latent)
+        mixed = z.clone()
+        mixed[:, block] = other[:, block]
+        return mixed
