@@ -27,7 +27,7 @@ $(STAMP):
 	@echo "Installing what requirements.lock names; the first time takes minutes and 6 GB."
 	@$(UV) pip sync --quiet --python $(PY) --require-hashes requirements.lock || { \
 	  echo "uv could not; trying pip, which takes longer."; \
-	  $(PY) -m pip install --quiet --require-hashes -r requirements.lock; }
+	  $(PY) -m pip install --quiet --no-deps --require-hashes -r requirements.lock; }
 	@$(PY) -m pip --version >/dev/null 2>&1 || $(PY) -m ensurepip >/dev/null
 	@$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@rm -f $(VENV)/.synthbook-* && touch $@
@@ -45,7 +45,7 @@ test: .venv vendor ## unit tests, the book at scale smoke, that site in a browse
 	SYNTHBOOK_SITE=_build/smoke/html $(PY) -m pytest -m site
 
 lab: .venv ## JupyterLab on the chapters
-	@$(PY) -m jupyter lab --notebook-dir=chapters
+	@$(PY) -m jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/chapters
 
 clean: ## remove what was built, keep the environment
 	rm -rf _build

@@ -112,7 +112,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 DRAWN = ("places", "faces")
-CHECKPOINT = 200_000_000  # bytes: more than the checkpoint of any recipe that starts from here
+CHECKPOINT = 200_000_000  # bytes: more than the checkpoint of any recipe but the published ones
+PUBLISHED = 3_000_000_000
 
 
 def doctor(options) -> int:
@@ -131,14 +132,14 @@ def doctor(options) -> int:
 def data(options) -> int:
     """Build caches, or check those that exist."""
     from synthbook.datasets import dataset
-    from synthbook.datasets.cache import cache_path, cached
+    from synthbook.datasets.cache import cache_path, cached, finished
 
     if options.name not in (None, *DRAWN):
         raise BookError(f"no cache of {options.name!r}: choose one of {', '.join(DRAWN)}; real "
                         "datasets are read from your folder by `train --data`")
     for name in [options.name] if options.name else DRAWN:
         source = dataset(name, options.split, size=options.size)
-        existed = cache_path(source).exists()
+        existed = finished(cache_path(source))
         items = len(cached(source))
         print(f"{name}: {items} images of {options.size} x {options.size} "
               f"{'verified' if existed else 'written'} at {cache_path(source)}")
@@ -161,7 +162,7 @@ def train(options) -> int:
     if options.images:
         recipe = replace(recipe, images=options.images)
     out = options.out or Path("runs") / str(name)
-    require_space(out, CHECKPOINT)
+    require_space(out, PUBLISHED if options.scale == "paper" else CHECKPOINT)
     command = "python -m synthbook " + shlex.join(options.arguments)
     about, noted = {"command": command, "scale": scale, "model": str(name)}, []
 
@@ -191,12 +192,15 @@ def evaluate(options) -> int:
 
 
 def claims(options) -> int:
-    """Print the ledger."""
+    """Print the ledger; as JSON `{slug, claims}`, where slug is null for all papers together."""
     from synthbook import claims as ledger
 
-    rows = ledger.report(options.slug, rerun=options.rerun or options.retrain,
-                         retrain=options.retrain)
-    print(json.dumps(rows, indent=1) if options.json else ledger.text(rows))
+    papers = ledger.report(options.slug, rerun=options.rerun, retrain=options.retrain)
+    if options.json:
+        rows = [{"slug": paper["slug"], **row} for paper in papers for row in paper["claims"]]
+        print(json.dumps({"slug": options.slug, "claims": rows}, indent=1))
+    else:
+        print(ledger.text(papers))
     return 0
 
 

@@ -66,6 +66,8 @@ def evaluate(text: str, *, scale: str = "ship", seed: int = 0,
              weights: str | Path | None = None) -> dict:
     """Every metric of a model, with its references, as plain JSON values."""
     name = models.resolve(text)
+    if name.dataset in models.REAL:
+        raise BookError(f"{name} has no evaluation: its references need data that can be redrawn")
     stored = models.record(Path(weights) if weights is not None else name.weights)
     if name.model.startswith("judges/"):
         rows, reference = evaluate_segmenter(name, stored, scale, weights), {}

@@ -79,7 +79,7 @@ def segmentation_loss(nets: Networks, batch: Batch, scratch: dict):
     return loss, {"loss": loss, "pixel_accuracy": right}
 
 
-def segmenter_recipe(data: str, size: int, *, images: int, batch: int = 32,
+def segmenter_recipe(data: str, size: int, *, images: int, batch: int = 16,
                      count: int | None = None, **knobs) -> Recipe:
     """The recipe of the segmenter judge of a generated dataset."""
     classes = knobs.setdefault("classes", {"places": 16, "faces": 8}[data])

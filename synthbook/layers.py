@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
+from torch.nn.utils.parametrize import is_parametrized
 
 
 def check_shape(x: Tensor, **axes: int | None) -> None:
@@ -101,3 +102,15 @@ def masked_mean(x: Tensor, weight: Tensor) -> Tensor:
 def reparameterise(mu: Tensor, logvar: Tensor) -> Tensor:
     """A sample mu + sigma * eps of the posterior (Kingma and Welling 2014)."""
     return mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)
+
+
+def xavier(network: nn.Module, gain: float) -> nn.Module:
+    """Convolutions with Xavier-normal weights (Glorot and Bengio 2010) and no bias, in place."""
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d):
+            normed = is_parametrized(layer, "weight")
+            weight = layer.parametrizations.weight.original if normed else layer.weight
+            nn.init.xavier_normal_(weight, gain)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+    return network

@@ -22,6 +22,8 @@ from synthbook.files import (
     write_json,
     write_tensors,
 )
+from synthbook.smis.perceptual import vgg19
+from synthbook.smis.published import published_recipe
 from synthbook.smis.recipe import recipe as smis_recipe
 from synthbook.training import Recipe, Run
 
@@ -37,6 +39,7 @@ class Model:
     images   : length of a run at each scale.
     sizes    : image sizes that exist.
     parts    : names of the run's networks that ship; one alone is the module itself.
+    paper    : (dataset, root) to the published recipe, where there is one.
     """
 
     recipe: Callable[..., Recipe]
@@ -44,6 +47,7 @@ class Model:
     images: dict[str, int]
     parts: tuple[str, ...]
     sizes: tuple[int, ...] = (32, 64)
+    paper: Callable[..., Recipe] | None = None
 
 
 def smis_module(stored: dict) -> nn.Module:
@@ -71,8 +75,13 @@ def smis_model(variant: str) -> Model:
                  ("generator", "encoder"))
 
 
+def smis_paper(data: str, root: Path) -> Recipe:
+    """GroupDNet as published."""
+    return published_recipe(data, root, perceptual=vgg19())
+
+
 MODELS = {
-    "smis/groupdnet": smis_model("groupdnet"),
+    "smis/groupdnet": replace(smis_model("groupdnet"), paper=smis_paper),
     "smis/vspade": smis_model("vspade"),
     "smis/groupnet": smis_model("groupnet"),
     "smis/groupenc": smis_model("groupenc"),
@@ -81,6 +90,7 @@ MODELS = {
 }
 DEFAULTS = {"smis": "smis/groupdnet", "judges": "judges/segmenter"}
 DATASETS = ("places", "faces")
+REAL = {"deepfashion": 256, "cityscapes": 256}  # published heights; read from the user's folder
 
 
 @dataclass(frozen=True)
@@ -118,11 +128,13 @@ def parse(text: str, scale: str = "ship") -> Name:
         raise BookError(f"cannot read {tail!r} in {text!r}: write {head}@places-64-s0, "
                         "that is dataset-size-sSEED")
     dataset, size, seed = match[1], int(match[2]), int(match[3])
-    if dataset not in DATASETS:
-        raise BookError(f"unknown dataset {dataset!r}: choose one of {', '.join(DATASETS)}")
-    if size not in MODELS[head].sizes:
+    known = (*DATASETS, *(REAL if MODELS[head].paper else ()))
+    if dataset not in known:
+        raise BookError(f"unknown dataset {dataset!r}: choose one of {', '.join(known)}")
+    sizes = (REAL[dataset],) if dataset in REAL else MODELS[head].sizes
+    if size not in sizes:
         raise BookError(f"{head} has no size {size}: choose one of "
-                        f"{', '.join(map(str, MODELS[head].sizes))}")
+                        f"{', '.join(map(str, sizes))}")
     return Name(head, dataset, size, seed)
 
 
@@ -134,12 +146,27 @@ def recipe(name: Name, scale: str, root: Path | None = None) -> Recipe:
     if root is not None and scale != "paper":
         raise BookError(f"--data goes with --scale paper; at {scale} the data are drawn")
     model = MODELS[name.model]
+    if scale == "paper" and model.paper:
+        return paper_recipe(name, root)
+    if name.dataset in REAL:
+        raise BookError(f"{name} is trained with --scale paper --data DIR, not at {scale}")
     if scale not in model.images:
         raise BookError(f"{name.model} is not trained at scale {scale!r} from here: choose one "
                         f"of {', '.join(model.images)}")
     settings = {"smoke": {"count": 64}, "laptop": {"count": 600}}.get(scale, {})
     made = model.recipe(name.dataset, name.size, images=model.images[scale], **settings)
     return replace(made, snapshots=2) if scale == "smoke" else made
+
+
+def paper_recipe(name: Name, root: Path | None) -> Recipe:
+    """The published recipe of `name` on the data in `root`."""
+    if name.dataset not in REAL:
+        raise BookError(f"paper scale reads real data: train "
+                        f"{' or '.join(f'{name.model}@{d}-{n}-s0' for d, n in REAL.items())} "
+                        "with --data DIR")
+    if root is None:
+        raise BookError(f"{name} needs --data DIR, the folder of {name.dataset}")
+    return MODELS[name.model].paper(name.dataset, root)
 
 
 def shipped() -> list[str]:

@@ -28,15 +28,16 @@ from synthbook.plots import save_images
 
 Networks = dict[str, nn.Module]
 Batch = dict[str, Tensor]
-Loss = Callable[[Networks, Batch, dict], tuple[Tensor, dict[str, Tensor]]]
+Loss = Callable[[Networks, Batch, dict], tuple[Tensor, dict[str, Tensor]] | None]
 
 
 @dataclass(frozen=True)
 class Player:
     """One side of the game: the networks it moves, its loss, and its Adam settings.
 
-    The loss gets the networks, the batch and a dict that lives for one step, in which an earlier
-    player can leave what a later one needs; it returns the scalar and the terms to log.
+    The loss gets the networks, the batch and a dict that lives for one step: `done` is the share
+    of the run that is over, and an earlier player can leave there what a later one needs. It
+    returns the scalar and the terms to log, or None to sit the step out.
     """
 
     networks: tuple[str, ...]
@@ -59,7 +60,9 @@ class Recipe:
     images   : length of the run.
     batch    : images in a step, over all processes.
     ema      : networks kept as an exponential moving average, and the decay per step.
-    decay_to : learning rates fall linearly to this share over the last half of the run.
+    decay_to : learning rates fall linearly to this share at the end of the run.
+    decay_from : share of the run after which they fall.
+    augment  : changes a batch at random on the device, the same for all players of a step.
     sample   : from fixed latents, images (N, 3, H, W) to keep as a snapshot.
     probe    : quick scalars on fixed validation data, logged with every snapshot.
     """
@@ -72,6 +75,8 @@ class Recipe:
     batch: int
     ema: dict[str, float] = field(default_factory=dict)
     decay_to: float = 1.0
+    decay_from: float = 0.5
+    augment: Callable[[Batch], Batch] | None = None
     sample: Callable[[Networks], Tensor] | None = None
     probe: Callable[[Networks], dict[str, float]] | None = None
     snapshots: int = 16
@@ -96,7 +101,8 @@ class Run:
     @property
     def best(self) -> Networks:
         """The averaged networks, and the others as trained."""
-        return {**self.networks, **self.averaged}
+        plain = {k: extract_model_from_parallel(n) for k, n in self.networks.items()}
+        return {**plain, **self.averaged}
 
 
 class Batches:
@@ -182,14 +188,18 @@ def train(recipe: Recipe, *, seed: int = 0, out: str | Path | None = None, resum
     for batch in loader:
         torch.manual_seed((seed * 1_000_003 + run.step) * 64 + accelerator.process_index)
         batch = {k: v.to(accelerator.device, non_blocking=True) for k, v in batch.items()}
-        scratch, terms = {}, {}
+        batch = recipe.augment(batch) if recipe.augment else batch
+        scratch, terms = {"done": run.step / last}, {}
         with accelerator.accumulate(*networks.values()):
             for name, player in recipe.players.items():
                 for key, network in networks.items():
                     network.requires_grad_(key in player.networks)
-                loss, logged = player.loss(networks, batch, scratch)
+                move = player.loss(networks, batch, scratch)
+                if move is None:
+                    continue
+                loss, logged = move
                 accelerator.backward(loss)
-                rate = player.lr * schedule(run.step / last, recipe.decay_to)
+                rate = player.lr * schedule(run.step / last, recipe.decay_to, recipe.decay_from)
                 for group in optimisers[name].param_groups:
                     group["lr"] = rate
                 optimisers[name].step()
@@ -224,9 +234,10 @@ def train(recipe: Recipe, *, seed: int = 0, out: str | Path | None = None, resum
     return run
 
 
-def schedule(done: float, decay_to: float) -> float:
+def schedule(done: float, decay_to: float, decay_from: float = 0.5) -> float:
     """Factor of the learning rate when the share `done` of the run is over."""
-    return 1.0 if done < 0.5 else 1.0 + (done - 0.5) * 2 * (decay_to - 1.0)
+    fallen = max(0.0, done - decay_from) / (1 - decay_from)
+    return 1.0 + fallen * (decay_to - 1.0)
 
 
 def check_finite(run: Run) -> None:

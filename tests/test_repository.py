@@ -21,7 +21,8 @@ FLOORS = {
     3: ("smis", "bachgan", "semantic_pyramid", "controllable_3d", "stylegan2",
         "image2stylegan_pp", "baselines", "judges"),
     2: ("training", "checkpoints", "discriminators", "datasets", "metrics"),
-    1: ("layers", "losses", "scale", "device", "files", "plots", "exercises"),
+    1: ("layers", "losses", "scale", "device", "files", "plots",
+        "exercises", "reading"),
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 PAPERS = {"smis", "bachgan", "semantic_pyramid", "controllable_3d", "stylegan2",

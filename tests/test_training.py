@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
@@ -181,3 +181,42 @@ def test_schedule_is_flat_then_falls_to_its_share():
     assert schedule(0.0, 0.1) == schedule(0.49, 0.1) == 1.0
     assert schedule(1.0, 0.1) == pytest.approx(0.1)
     assert schedule(0.75, 0.1) == pytest.approx(0.55)
+
+
+def test_the_fall_of_the_rates_may_begin_later():
+    assert schedule(0.6, 0.0, 0.6) == 1.0
+    assert schedule(0.8, 0.0, 0.6) == pytest.approx(0.5)
+    assert schedule(1.0, 0.0, 0.6) == pytest.approx(0.0)
+
+
+def test_all_players_of_a_step_see_the_same_augmented_batch_again_after_a_resume(tmp_path):
+    def recipe(seen):
+        def watch(nets, batch, scratch):
+            seen.append(batch["image"].sum().item())
+            return critic_loss(nets, batch, scratch)
+
+        made = tiny_recipe(40)
+        flip = lambda b: b | {"image": b["image"] * torch.randn(len(b["image"]), 1, 1, 1)}
+        return replace(made, augment=flip, players={
+            name: Player(("critic",), watch, 1e-3) for name in ("one", "two")})
+
+    whole, broken = [], []
+
+    def stop(run):
+        if run.step == 2:
+            raise KeyboardInterrupt
+
+    train(recipe(whole), progress=False)
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe(broken), out=tmp_path, progress=False, hooks=[stop], checkpoint_minutes=0)
+    train(recipe(broken), out=tmp_path, resume=True, progress=False)
+    assert whole[::2] == whole[1::2] and len(set(whole)) == 5
+    assert broken == whole
+
+
+def test_without_an_average_the_best_networks_are_the_trained_ones():
+    run = train(replace(tiny_recipe(16), ema={}), progress=False)
+    assert run.best == run.networks and run.averaged == {}
+    run = train(tiny_recipe(16), progress=False)
+    assert run.best["maker"] is run.averaged["maker"]
+    assert run.best["critic"] is run.networks["critic"]

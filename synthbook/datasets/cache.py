@@ -64,16 +64,18 @@ def cache_path(source: Generated) -> Path:
 
 
 def cached(source: Generated, progress: bool = True) -> Cached:
-    """`source` from its cache, which is built first where there is none.
-
-    The note beside a cache is written last: without it the cache was never finished.
-    """
+    """`source` from its cache, which is built first where there is none."""
     verify_art(source.name)
     path = cache_path(source)
-    if not (path.exists() and path.with_suffix(".json").exists()):
+    if not finished(path):
         build(source, path, progress)
     verify(path)
     return Cached(source, read_tensors(path)[0])
+
+
+def finished(path: Path) -> bool:
+    """Whether a cache is there to its end: the note beside it is written last."""
+    return path.exists() and path.with_suffix(".json").exists()
 
 
 def verify(path: Path) -> None:

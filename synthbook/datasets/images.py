@@ -111,6 +111,13 @@ def edges(label: Tensor, instance: Tensor) -> Tensor:
     return edge.float()
 
 
+def mirror_half(batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A batch of items with about half of them mirrored, images and maps alike."""
+    some = torch.rand(len(batch["image"]), device=batch["image"].device) < 0.5
+    return {key: torch.where(some.view(-1, *[1] * (x.dim() - 1)), x.flip(-1), x)
+            if x.dim() >= 3 else x for key, x in batch.items()}
+
+
 def find_images(folder: Path) -> Iterator[Path]:
     """Images anywhere under `folder`, in no order; hidden files and link loops are left out."""
     seen = set()

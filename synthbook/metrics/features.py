@@ -93,8 +93,8 @@ def normalise(images: Tensor) -> Tensor:
 def _pooled(features: nn.Sequential, images: Tensor) -> Tensor:
     """(B, 256) spatial means of AlexNet's fourth convolution.
 
-    Of its five layers and their unions, this one told blurred, noisy, shuffled, repeated and
-    mode-less sets from real ones most surely at equal N; few features also keep FD's bias low.
+    Of the five layers and their unions none was clearly better at telling blurred, noisy,
+    shuffled and repeated sets from real ones, and few features keep FD's bias low.
     """
     features.to(images.device)
     return features[:LAYERS](normalise(enlarge(images.float()))).mean((2, 3))

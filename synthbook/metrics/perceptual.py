@@ -103,9 +103,9 @@ def diversity(samples: Tensor) -> Estimate:
 
 def psnr(a: Tensor, b: Tensor) -> Tensor:
     """Peak signal-to-noise ratio of each pair in dB, (B,); infinite for equal images."""
+    check_pair(a, b)
     from torchmetrics.functional.image import peak_signal_noise_ratio
 
-    check_pair(a, b)
     return peak_signal_noise_ratio(a.float(), b.float(), data_range=2.0, reduction="none",
                                    dim=(1, 2, 3))
 
@@ -116,11 +116,11 @@ def ssim(a: Tensor, b: Tensor) -> Tensor:
     A Gaussian window of 11 pixels, borders reflected (torchmetrics). The luminance term needs
     black at 0, so images are moved to [0, 2] first.
     """
-    from torchmetrics.functional.image import structural_similarity_index_measure
-
     check_pair(a, b)
     if min(a.shape[-2:]) < 11:
         raise BookError(f"SSIM's window needs 11 pixels a side, got {tuple(a.shape[-2:])}")
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
     values = structural_similarity_index_measure(a.float() + 1, b.float() + 1, data_range=2.0,
                                                  reduction="none")
     return values.reshape(-1)

@@ -30,6 +30,7 @@ from synthbook.layers import (
     check_shape,
     conv3x3,
     masked_mean,
+    shrink,
 )
 
 
@@ -46,7 +47,8 @@ class Config:
     hidden         : hidden channels of each block's CG-Norms; multiples of its G.
     norm_groups    : groups of every CG-Norm; the block's own where None.
     latent         : Z channels of each class's latent, or of the image's where not `split`.
-    latent_map     : keep the latent as a map (as published) instead of one vector.
+    latent_map     : keep the latent as a map, as published. A vector is laid where its class is,
+                     weighted by the share of each coarsest pixel that the class covers.
     split          : one latent per class from an encoder that never mixes classes.
     encoder        : width per class of each stride-2 convolution of the encoder.
     encoder_norm   : spectral and instance norm in the encoder, as published. They erase the
@@ -58,9 +60,9 @@ class Config:
 
     classes: int = 16
     size: tuple[int, int] = (64, 64)
-    groups: tuple[int, ...] = (16, 16, 8, 4, 2)
-    channels: tuple[int, ...] = (256, 256, 192, 96, 32, 32)
-    hidden: tuple[int, ...] = (64, 64, 64, 64, 32)
+    groups: tuple[int, ...] = (16, 8, 4, 2)
+    channels: tuple[int, ...] = (256, 256, 128, 48, 48)
+    hidden: tuple[int, ...] = (64, 64, 64, 32)
     norm_groups: int | None = None
     latent: int = 8
     latent_map: bool = False
@@ -107,12 +109,12 @@ CITYSCAPES = Config(
 
 
 GROUPED = {  # by image size: groups, channels and hidden channels of GroupDNet at small scale
-    64: ((16, 16, 8, 4, 2), (256, 256, 192, 96, 32, 32), (64, 64, 64, 64, 32)),
-    32: ((16, 8, 4, 2), (256, 192, 96, 48, 48), (64, 64, 64, 48)),
+    64: ((16, 8, 4, 2), (256, 256, 128, 48, 48), (64, 64, 64, 32)),
+    32: ((16, 8, 4), (256, 256, 128, 64), (64, 64, 64)),
 }
 UNGROUPED = {  # about as many multiplications without groups
-    64: ((96, 96, 64, 48, 24, 24), (32, 32, 32, 32, 24)),
-    32: ((96, 64, 48, 32, 32), (32, 32, 32, 32)),
+    64: ((96, 96, 64, 32, 32), (32, 32, 32, 24)),
+    32: ((96, 96, 64, 32), (32, 32, 32)),
 }
 
 
@@ -166,6 +168,9 @@ class Encoder(nn.Module):
         out = config.owners * config.latent
         self.mu = nn.Conv2d(widths[-1], out, kernel, padding=padding, groups=groups)
         self.logvar = nn.Conv2d(widths[-1], out, kernel, padding=padding, groups=groups)
+        if not norm:  # codes that start as signal, not noise, are learned many times faster
+            nn.init.orthogonal_(self.mu.weight, 2.0)
+            nn.init.constant_(self.logvar.bias, -4.0)
 
     def forward(self, image: Tensor, onehot: Tensor) -> tuple[Tensor, Tensor]:
         """(B, 3, H, W) in [-1, 1] and (B, K, H, W) to mu and logvar, (B, owners*Z, h, w).
@@ -207,7 +212,10 @@ class Generator(nn.Module):
         check_shape(z, B=len(onehot), Z=config.latent_shape[0], h=None, w=None)
         coarsest = 2 ** (len(self.blocks) - 1)
         start = onehot.shape[-2] // coarsest, onehot.shape[-1] // coarsest
-        x = self.input(z.expand(-1, -1, *start))
+        z = z.expand(-1, -1, *start)
+        if config.split and not config.latent_map:
+            z = z * shrink(onehot, start).repeat_interleave(config.latent, 1)
+        x = self.input(z)
         for i, block in enumerate(self.blocks):
             x = F.interpolate(x, scale_factor=2.0, mode="nearest") if i else x
             x = block(x, onehot)

@@ -1,0 +1,1 @@
+"""Figures that readers manipulate: live in Jupyter, alive without a kernel in the page."""

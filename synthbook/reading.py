@@ -1,0 +1,35 @@
+"""What chapters use to show the package itself: its source, and tables of computed values."""
+
+import html
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from IPython.display import HTML, Code
+
+
+def show_source(thing: Callable | type) -> Code:
+    """The source of a function or class of the package, as the package has it."""
+    return Code(inspect.getsource(thing).rstrip(), language="python")
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[Any]], caption: str = "",
+          kind: str = "control-card", marked: Sequence[int] = ()) -> HTML:
+    """An HTML table; rows whose index is in `marked` are drawn as references."""
+    cell = lambda value: html.escape(value if isinstance(value, str) else f"{value:.3g}")
+    lines = [f'<table class="{kind}">']
+    if caption:
+        lines.append(f"<caption>{html.escape(caption)}</caption>")
+    lines.append("<thead><tr>" + "".join(f'<th scope="col">{cell(h)}</th>' for h in head)
+                 + "</tr></thead><tbody>")
+    for k, row in enumerate(rows):
+        first, *rest = (cell(value) for value in row)
+        lines.append(f'<tr{" class=oracle" if k in marked else ""}><th scope="row">{first}</th>'
+                     + "".join(f"<td>{value}</td>" for value in rest) + "</tr>")
+    return HTML("\n".join([*lines, "</tbody></table>"]))
+
+
+def interval(estimate: dict, digits: int = 3) -> str:
+    """`value [low, high]` of a stored estimate."""
+    return (f"{estimate['value']:.{digits}f} [{estimate['low']:.{digits}f}, "
+            f"{estimate['high']:.{digits}f}]")

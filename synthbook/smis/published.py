@@ -1,0 +1,159 @@
+"""The published setting of GroupDNet, for those who have the data and the machines.
+
+Sizes, losses, optimiser and schedule are those of the released code. What differs: pictures of
+single classes stay in place, as the paper says (the code enlarges each to the whole frame);
+label maps are averaged down, not picked; the posterior of an absent class is the prior; the
+learning rate falls with every step, not every epoch; steps on a GPU are in bfloat16.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from synthbook import losses
+from synthbook.datasets import dataset
+from synthbook.datasets.images import mirror_half
+from synthbook.discriminators import MultiScaleDiscriminator
+from synthbook.files import BookError
+from synthbook.layers import one_hot, reparameterise, xavier
+from synthbook.smis.network import CITYSCAPES, DEEPFASHION, Config, Encoder, Generator
+from synthbook.smis.perceptual import Perceptual
+from synthbook.training import Batch, Networks, Player, Recipe
+
+GPUS = 4  # of the release, which sums the KL term over the images of one GPU
+
+
+@dataclass(frozen=True)
+class Published:
+    """Model, data, schedule and loss weights of a published run.
+
+    batch  : images in a step, over all GPUs.
+    epochs : length of the run; learning rates fall to zero after `flat` of them.
+    kl     : for each nat, summed over all latents and over batch / 4 images.
+    """
+
+    model: Config
+    dataset: str
+    held_out: str
+    batch: int
+    epochs: int
+    flat: int
+    feature_matching: float = 10.0
+    perceptual: float = 10.0
+    kl: float = 0.05
+    rate_g: float = 1e-4
+    rate_d: float = 4e-4
+    betas: tuple[float, float] = (0.0, 0.9)
+
+
+PUBLISHED = {
+    "deepfashion": Published(DEEPFASHION, "deepfashion", "test", batch=8, epochs=100, flat=60),
+    "cityscapes": Published(CITYSCAPES, "cityscapes", "val", batch=4, epochs=200, flat=100),
+}
+
+
+def maps(model: Config, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    """What encoder, generator and discriminator see of the layouts: (B, K or 2K or K+1, H, W).
+
+    On Cityscapes the map of borders follows each mask in the generator, and all masks in the
+    discriminator; elsewhere all three see the one-hot label map.
+    """
+    onehot = one_hot(batch["label"], model.classes)
+    if model.map_channels == 1:
+        return onehot, onehot, onehot
+    edge = batch["edge"].unsqueeze(1)
+    each = torch.stack([onehot, edge.expand_as(onehot)], 2).flatten(1, 2)
+    return onehot, each, torch.cat([onehot, edge], 1)
+
+
+def rebuild(setting: Published, nets: Networks, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    """Every image of the batch, encoded, drawn from its posterior, decoded; with mu, logvar."""
+    onehot, layout, _ = maps(setting.model, batch)
+    mu, logvar = nets["encoder"](batch["image"], onehot)
+    return nets["generator"](layout, reparameterise(mu, logvar)), mu, logvar
+
+
+def generator_loss(setting: Published, perceptual: Perceptual | None, nets: Networks,
+                   batch: Batch, scratch: dict):
+    """Hinge, feature matching, perceptual and KL terms of generator and encoder."""
+    image, condition, n = batch["image"], maps(setting.model, batch)[2], len(batch["image"])
+    fake, mu, logvar = rebuild(setting, nets, batch)
+    scores, features = nets["discriminator"](
+        torch.cat([fake, image]), torch.cat([condition, condition]))
+    layers = len(features) // len(scores)  # summed; scales are averaged
+    terms = {
+        "adversarial": sum(losses.hinge_g(s[:n]) for s in scores) / len(scores),
+        "feature_matching": setting.feature_matching * layers * losses.feature_matching(
+            [f[:n] for f in features], [f[n:] for f in features]),
+        "kl": setting.kl * max(1, setting.batch // GPUS) * losses.kl(mu, logvar),
+    }
+    if perceptual is not None:
+        terms["perceptual"] = setting.perceptual * perceptual(fake, image)
+    return sum(terms.values()), {f"g_{name}": value for name, value in terms.items()}
+
+
+def discriminator_loss(setting: Published, nets: Networks, batch: Batch, scratch: dict):
+    """Hinge loss against images rebuilt once more, from new samples of the posteriors."""
+    condition, n = maps(setting.model, batch)[2], len(batch["image"])
+    with torch.no_grad():
+        fake = rebuild(setting, nets, batch)[0]
+    scores, _ = nets["discriminator"](
+        torch.cat([fake, batch["image"]]), torch.cat([condition, condition]))
+    loss = sum(losses.hinge_d(s[n:], s[:n]) for s in scores) / len(scores)
+    return loss, {"d_adversarial": loss}
+
+
+def build(setting: Published) -> Networks:
+    """Generator, encoder and discriminator: Xavier-normal weights of gain 0.02, biases of zero."""
+    model = setting.model
+    nets = {"generator": Generator(model), "encoder": Encoder(model),
+            "discriminator": MultiScaleDiscriminator(model.classes + model.map_channels - 1)}
+    return {key: xavier(network, 0.02) for key, network in nets.items()}
+
+
+@torch.no_grad()
+def sample(setting: Published, held: Batch, nets: Networks) -> Tensor:
+    """For each of N held-out items: the image, rebuilt, four samples; (6N, 3, H, W)."""
+    model = setting.model
+    device = next(nets["generator"].parameters()).device
+    held = {k: v.to(device) for k, v in held.items()}
+    onehot, layout, _ = maps(model, held)
+    generator = torch.Generator().manual_seed(1)
+    codes = [torch.randn(len(onehot), *model.latent_shape, generator=generator).to(device)
+             for _ in range(4)]
+    codes.insert(0, nets["encoder"](held["image"], onehot)[0])
+    rows = [held["image"], *(nets["generator"](layout, z) for z in codes)]
+    return torch.stack(rows, 1).flatten(0, 1)
+
+
+def published_recipe(name: str, root: str | Path, *, perceptual: Perceptual | None,
+                     images: int | None = None, setting: Published | None = None,
+                     workers: int = 8) -> Recipe:
+    """The paper's recipe for `deepfashion` or `cityscapes` in the folder `root`.
+
+    perceptual : the published one is :func:`synthbook.smis.perceptual.vgg19`; None: no term.
+    images     : length of the run; the published number of epochs unless given.
+    setting    : another setting of the same form; `workers`: processes that read files.
+    """
+    if name not in PUBLISHED:
+        raise BookError(f"no published setting for {name!r}: choose {' or '.join(PUBLISHED)}")
+    setting = setting or PUBLISHED[name]
+    borders = {"edges": True} if setting.model.map_channels == 2 else {}
+    read = lambda split, count=None: dataset(
+        name, split, root=root, size=setting.model.size, count=count, **borders)
+    data, shown = read("train"), read(setting.held_out, 4)
+    held = torch.utils.data.default_collate([shown[i] for i in range(len(shown))])
+    return Recipe(
+        config=setting, data=lambda: data, build=lambda: build(setting),
+        players={
+            "generator": Player(("generator", "encoder"), partial(
+                generator_loss, setting, perceptual), setting.rate_g, setting.betas),
+            "discriminator": Player(("discriminator",), partial(
+                discriminator_loss, setting), setting.rate_d, setting.betas),
+        },
+        images=images or setting.epochs * len(data), batch=setting.batch, decay_to=0.0,
+        decay_from=setting.flat / setting.epochs, augment=mirror_half, workers=workers,
+        sample=partial(sample, setting, held), snapshots=setting.epochs)

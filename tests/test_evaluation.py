@@ -1,0 +1,130 @@
+"""A result and its references: form, storage, refusals, and the card that chapters end with."""
+
+import copy
+import json
+
+import pytest
+import torch
+from layouts import TINY
+
+from synthbook import evaluation, files, judges, models
+from synthbook.files import BookError
+from synthbook.metrics import Extractor
+from synthbook.smis import SMIS, measure, recipe
+from synthbook.training import Recipe, Run
+
+SMIS_NAME = models.parse("smis/groupdnet@places-32-s0")
+JUDGE_NAME = models.parse("judges/segmenter@places-32-s0")
+ROWS = ("oracle", "floor", "trivial", "broken")
+
+
+def fake_run(config, networks):
+    made = Recipe(config, lambda: [], lambda: networks, {}, images=64, batch=8)
+    return Run(made, networks, copy.deepcopy(networks), images=64, seconds=6.0, device="cpu",
+               log=[{"step": 8, "images": 64, "seconds": 6.0, "held_out_accuracy": 0.5}])
+
+
+@pytest.fixture
+def book(tmp_path, monkeypatch):
+    """A book whose data folder holds untrained weights of a small model and a judge."""
+    monkeypatch.setattr(files, "__file__", str(tmp_path / "synthbook" / "files.py"))
+    (tmp_path / "data" / "weights").mkdir(parents=True)
+    torch.manual_seed(0)
+    knobs = {"classes": 8}
+    model = SMIS(models.replace(TINY, classes=8, groups=(4, 2)))
+    setting = recipe.Setting(model.config, "places", knobs)
+    run = fake_run(setting, {"generator": model.generator, "encoder": model.encoder})
+    models.write_weights(run, SMIS_NAME, tmp_path / "data" / "weights", "by hand", "smoke")
+    config = judges.SegmenterConfig(8, 4, "places", 32, knobs)
+    run = fake_run(config, {"segmenter": judges.Segmenter(config)})
+    models.write_weights(run, JUDGE_NAME, tmp_path / "data" / "weights", "by hand", "smoke")
+    return tmp_path
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Few images, and features that cost nothing."""
+    means = Extractor("means", 6, lambda x: torch.cat([x.mean((2, 3)), x.std((2, 3))], 1))
+    monkeypatch.setitem(measure.BUDGETS, "smoke", measure.Budget(20, 1, 2))
+    monkeypatch.setattr(evaluation, "feature_spaces", lambda data, size: {"judge": means})
+    flat = lambda samples: (samples[:, :1] - samples[:, 1:]).abs().mean((1, 2, 3, 4))
+    monkeypatch.setattr("synthbook.metrics.control.pairwise_lpips", flat)
+    evaluation.judge_for.cache_clear()
+    yield
+    evaluation.judge_for.cache_clear()
+
+
+def test_a_smis_result_has_its_rows_and_references(book, quick):
+    result = evaluation.evaluate(str(SMIS_NAME), scale="smoke")
+    assert result["model"] == str(SMIS_NAME) and result["scale"] == "smoke"
+    assert result["weights"] == models.record(SMIS_NAME.weights)["sha256"]
+    assert set(result["references"]) == set(ROWS)
+    wanted = {"lpips", "mcsd", "mocd", "miou", "pixel_accuracy", "kid_judge", "fd_judge",
+              "precision", "recall", "rebuilt_psnr", "rebuilt_ssim", "rebuilt_lpips"}
+    assert set(result["metrics"]) == wanted
+    for row in ("oracle", "trivial", "broken"):
+        assert set(result["references"][row]) == {k for k in wanted if "rebuilt" not in k}
+    assert set(result["references"]["floor"]) == {"kid_judge", "fd_judge"}
+    for estimate in result["metrics"].values():
+        assert set(estimate) == {"value", "low", "high", "n", "extractor"}
+    assert json.loads(json.dumps(result)) == result
+    oracle, trivial = (result["references"][k] for k in ("oracle", "trivial"))
+    assert trivial["mcsd"]["value"] == trivial["lpips"]["value"] == 0
+    assert oracle["mcsd"]["value"] > oracle["mocd"]["value"]
+    assert evaluation.evaluate(str(SMIS_NAME), scale="smoke") == result
+
+
+def test_a_judges_result_has_every_class(book, quick):
+    result = evaluation.evaluate("judges/segmenter@places-32-s0", scale="smoke")
+    assert result["references"] == {} and result["images"] == 64
+    names = evaluation.dataset("places", "test", size=32, classes=8).class_names
+    assert {"miou", "pixel_accuracy"} < set(result["metrics"])
+    assert {k.removeprefix("iou_") for k in result["metrics"] if k[:4] == "iou_"} <= set(names)
+    assert 0 <= result["metrics"]["pixel_accuracy"]["value"] < 0.9
+
+
+ESTIMATE = {"value": 0.25, "low": 0.2, "high": 0.3, "n": 40, "extractor": "lpips"}
+
+
+def result_of(weights="abc"):
+    keys = ("mcsd", "mocd", "kid_judge")
+    return {"model": str(JUDGE_NAME), "weights": weights,
+            "metrics": {k: ESTIMATE | {"value": 0.25 + i} for i, k in enumerate(keys)},
+            "references": {"oracle": {k: ESTIMATE | {"value": 0.5} for k in keys},
+                           "floor": {"kid_judge": ESTIMATE}}}
+
+
+def test_a_stored_result_is_that_of_the_weights_that_ship(book):
+    with pytest.raises(BookError, match="no result at .*evaluate judges/segmenter.* --save"):
+        evaluation.stored(str(JUDGE_NAME))
+    result = result_of(models.record(JUDGE_NAME.weights)["sha256"])
+    path = evaluation.save(result)
+    assert path == book / "data" / "results" / f"{JUDGE_NAME}.json"
+    assert evaluation.stored(str(JUDGE_NAME)) == result
+    evaluation.save(result_of("other"))
+    with pytest.raises(BookError, match="is of other weights: run"):
+        evaluation.stored(str(JUDGE_NAME))
+
+
+def test_what_cannot_be_evaluated_is_refused_in_one_line(book):
+    for name, says in (("smis/groupdnet@deepfashion-256-s0", "has no evaluation"),
+                       ("smis/vspade@places-32-s0", "no weights at"),
+                       ("smis/nonsense", "unknown model")):
+        with pytest.raises(BookError, match=says) as caught:
+            evaluation.evaluate(name, scale="smoke")
+        assert "\n" not in str(caught.value)
+
+
+def test_the_table_puts_references_beside_each_metric():
+    lines = evaluation.table(result_of()).splitlines()
+    assert lines[0].split() == ["metric", str(JUDGE_NAME), "oracle", "floor"]
+    assert lines[1].split() == ["mcsd", "0.2500", "[0.2000,", "0.3000]", "0.5000"]
+    assert lines[3].split() == ["kid_judge", "2.2500", "[0.2000,", "0.3000]", "0.5000", "0.2500"]
+
+
+def test_the_control_card_holds_three_numbers_beside_the_oracle():
+    card = evaluation.control_card(result_of())
+    assert [row["quantity"] for row in card] == ["intended change", "leakage", "realism"]
+    assert [row["metric"] for row in card] == ["mcsd", "mocd", "kid_judge"]
+    assert [row["value"] for row in card] == [0.25, 1.25, 2.25]
+    assert all(row["oracle"] == 0.5 and row["low"] == 0.2 and row["n"] == 40 for row in card)
