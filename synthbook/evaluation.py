@@ -51,7 +51,7 @@ def references(name: models.Name, knobs: dict, budget: measure.Budget, sampler) 
     rows: Rows = {}
     for row, maker in {"oracle": measure.Oracle(test, SEED),
                        "trivial": measure.ClassMeans(test, train),
-                       "broken": measure.Broken(sampler)}.items():
+                       "broken": measure.Broken(sampler, test)}.items():
         rows[row] = measure.control(maker, test, budget)
         rows[row] |= measure.realism(maker, test, real, judge, spaces, budget)
     other = real_images(name, budget.images, knobs, "test")

@@ -6,7 +6,7 @@ A name is `slug/variant[@dataset-size-sSEED]`: `smis` means `smis/groupdnet@plac
 import re
 import subprocess
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -24,6 +24,7 @@ from synthbook.files import (
 )
 from synthbook.smis.perceptual import vgg19
 from synthbook.smis.published import published_recipe
+from synthbook.smis.recipe import Weights
 from synthbook.smis.recipe import recipe as smis_recipe
 from synthbook.training import Recipe, Run
 
@@ -40,6 +41,7 @@ class Model:
     sizes    : image sizes that exist.
     parts    : names of the run's networks that ship; one alone is the module itself.
     paper    : (dataset, root) to the published recipe, where there is one.
+    settings : further arguments of `recipe` at a scale: fewer items, other loss weights.
     """
 
     recipe: Callable[..., Recipe]
@@ -48,6 +50,7 @@ class Model:
     parts: tuple[str, ...]
     sizes: tuple[int, ...] = (32, 64)
     paper: Callable[..., Recipe] | None = None
+    settings: dict[str, dict] = field(default_factory=lambda: SMALL)
 
 
 def smis_module(stored: dict) -> nn.Module:
@@ -65,6 +68,9 @@ def tuples(stored: dict) -> dict:
     return {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
 
 
+SMALL = {"smoke": {"count": 64}, "laptop": {"count": 600}}
+SMIS_SHORT = Weights(rate_g=2e-3, warm=0.75, ramp=0.1)  # a minute: mostly learning to rebuild
+SMIS_SMALL = {scale: {**small, "batch": 8, "weights": SMIS_SHORT} for scale, small in SMALL.items()}
 SMIS_IMAGES = {"smoke": 64, "laptop": 1_600, "ablation": 24_000, "ship": 400_000}
 JUDGE_IMAGES = {"smoke": 64, "laptop": 2_000, "ablation": 16_000, "ship": 48_000}
 
@@ -72,7 +78,7 @@ JUDGE_IMAGES = {"smoke": 64, "laptop": 2_000, "ablation": 16_000, "ship": 48_000
 def smis_model(variant: str) -> Model:
     """GroupDNet or one of its relatives."""
     return Model(lambda *a, **k: smis_recipe(variant, *a, **k), smis_module, SMIS_IMAGES,
-                 ("generator", "encoder"))
+                 ("generator", "encoder"), settings=SMIS_SMALL)
 
 
 def smis_paper(data: str, root: Path) -> Recipe:
@@ -153,7 +159,7 @@ def recipe(name: Name, scale: str, root: Path | None = None) -> Recipe:
     if scale not in model.images:
         raise BookError(f"{name.model} is not trained at scale {scale!r} from here: choose one "
                         f"of {', '.join(model.images)}")
-    settings = {"smoke": {"count": 64}, "laptop": {"count": 600}}.get(scale, {})
+    settings = model.settings.get(scale, {})
     made = model.recipe(name.dataset, name.size, images=model.images[scale], **settings)
     return replace(made, snapshots=2) if scale == "smoke" else made
 

@@ -7,7 +7,8 @@ import torch
 from synthbook.layers import one_hot
 from synthbook.smis import Config
 
-TINY = Config(4, (32, 32), (4, 2), (16, 16, 8), (8, 8), latent=3, encoder=(4, 4, 4))
+TINY = Config(4, (32, 32), (4, 4, 2, 1), (16, 16, 16, 8, 8), (8, 8, 8, 8), latent=3,
+              encoder=(4, 4, 4))
 FORMS = {"vector": TINY, "map": replace(TINY, latent_map=True),
          "published": replace(TINY, latent_map=True, encoder_norm=True)}
 

@@ -20,10 +20,10 @@ from synthbook.training import schedule, train
 SMALL = {
     "deepfashion": replace(
         DEEPFASHION, size=(32, 32), groups=(8, 4, 1), channels=(16, 16, 16, 8), hidden=(8, 8, 8),
-        encoder=(2, 2, 2)),
+        encoder=(2, 2)),
     "cityscapes": replace(
         CITYSCAPES, size=(16, 32), groups=(35, 7, 1), channels=(35, 35, 35, 7),
-        hidden=(35, 35, 35), encoder=(2, 2, 2)),
+        hidden=(35, 35, 35), encoder=(2, 2)),
 }
 
 

@@ -170,7 +170,8 @@ def test_the_prior_is_standard_normal_and_repeats_with_its_generator():
 
 
 @pytest.mark.parametrize("change", [
-    {"channels": (16, 15, 8)}, {"channels": (18, 16, 8)}, {"hidden": (6, 8)}, {"groups": (3, 2)},
+    {"channels": (16, 15, 16, 8, 8)}, {"channels": (18, 16, 16, 8, 8)}, {"hidden": (6, 8, 8, 8)},
+    {"groups": (3, 4, 2, 1)},
     {"channels": (16, 16)}, {"hidden": (8,)}, {"classes": 6}, {"norm_groups": 3}])
 def test_a_config_refuses_what_its_groups_do_not_divide(change):
     with pytest.raises(ValueError, match="divide|one entry more"):

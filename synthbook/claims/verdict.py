@@ -38,7 +38,8 @@ def ratio(a: Measured, b: Measured) -> Measured:
     middle = a.value / b.value
     down = math.hypot(_log(a.value, a.low), _log(b.high, b.value))
     up = math.hypot(_log(a.high, a.value), _log(b.value, b.low))
-    return Measured(middle, middle * math.exp(-down), middle * math.exp(min(up, 700.0)))
+    high = middle * math.exp(up) if up < 700 else math.inf
+    return Measured(middle, middle * math.exp(-down), high)
 
 
 def _log(large: float, small: float) -> float:

@@ -38,7 +38,7 @@ class Budget:
 
 
 BUDGETS = {"smoke": Budget(40, 3, 2), "laptop": Budget(200, 8, 2), "ablation": Budget(1000, 40),
-           "ship": Budget(2000, 60)}
+           "ship": Budget(1000, 50)}
 
 
 class Sampler(Protocol):
@@ -109,14 +109,20 @@ class ClassMeans:
 
 
 class Broken:
-    """A model that every metric must catch: shifted layout, leaking classes, blurred, pale."""
+    """A model that every metric must catch: noisy, its layout shifted by a third of the width,
+    and with one class to redraw it changes everything but that class."""
 
-    def __init__(self, inner: Sampler):
-        self.inner = inner
+    def __init__(self, inner: Sampler, data: Generated):
+        self.inner, self.data = inner, data
 
     def __call__(self, scenes: list[Any], draw: int, redrawn: int | None = None) -> Tensor:
-        images = F.avg_pool2d(self.inner(scenes, draw), 5, 1, 2)
-        return images.roll(images.shape[-1] // 3, -1) * 0.4
+        images = self.inner(scenes, draw).roll(self.data.size // 3, -1)
+        noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(draw))
+        images = (images + 0.4 * noise).clamp(-1, 1)
+        if redrawn is None or draw == 0:
+            return images
+        kept = (label_maps(self.data, scenes) == redrawn).unsqueeze(1)
+        return torch.where(kept, self(scenes, 0), images)
 
 
 @torch.no_grad()

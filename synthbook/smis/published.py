@@ -28,22 +28,17 @@ GPUS = 4  # of the release, which sums the KL term over the images of one GPU
 
 @dataclass(frozen=True)
 class Published:
-    """Model, data, schedule and loss weights of a published run.
-
-    batch  : images in a step, over all GPUs.
-    epochs : length of the run; learning rates fall to zero after `flat` of them.
-    kl     : for each nat, summed over all latents and over batch / 4 images.
-    """
+    """Model, data, schedule and loss weights of a published run."""
 
     model: Config
     dataset: str
     held_out: str
-    batch: int
+    batch: int  # images in a step, over all GPUs
     epochs: int
-    flat: int
+    flat: int  # epochs after which learning rates fall to zero
     feature_matching: float = 10.0
     perceptual: float = 10.0
-    kl: float = 0.05
+    kl: float = 0.05  # for each nat of all latents, summed over batch / 4 images
     rate_g: float = 1e-4
     rate_d: float = 4e-4
     betas: tuple[float, float] = (0.0, 0.9)
@@ -58,8 +53,7 @@ PUBLISHED = {
 def maps(model: Config, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
     """What encoder, generator and discriminator see of the layouts: (B, K or 2K or K+1, H, W).
 
-    On Cityscapes the map of borders follows each mask in the generator, and all masks in the
-    discriminator; elsewhere all three see the one-hot label map.
+    On Cityscapes a map of borders follows each mask in the generator, all in the discriminator.
     """
     onehot = one_hot(batch["label"], model.classes)
     if model.map_channels == 1:
@@ -81,8 +75,7 @@ def generator_loss(setting: Published, perceptual: Perceptual | None, nets: Netw
     """Hinge, feature matching, perceptual and KL terms of generator and encoder."""
     image, condition, n = batch["image"], maps(setting.model, batch)[2], len(batch["image"])
     fake, mu, logvar = rebuild(setting, nets, batch)
-    scores, features = nets["discriminator"](
-        torch.cat([fake, image]), torch.cat([condition, condition]))
+    scores, features = nets["discriminator"](torch.cat([fake, image]), torch.cat([condition] * 2))
     layers = len(features) // len(scores)  # summed; scales are averaged
     terms = {
         "adversarial": sum(losses.hinge_g(s[:n]) for s in scores) / len(scores),
@@ -100,8 +93,8 @@ def discriminator_loss(setting: Published, nets: Networks, batch: Batch, scratch
     condition, n = maps(setting.model, batch)[2], len(batch["image"])
     with torch.no_grad():
         fake = rebuild(setting, nets, batch)[0]
-    scores, _ = nets["discriminator"](
-        torch.cat([fake, batch["image"]]), torch.cat([condition, condition]))
+    both = torch.cat([fake, batch["image"]])
+    scores, _ = nets["discriminator"](both, torch.cat([condition] * 2))
     loss = sum(losses.hinge_d(s[n:], s[:n]) for s in scores) / len(scores)
     return loss, {"d_adversarial": loss}
 
