@@ -5,7 +5,8 @@ real), `trivial` (each class in its mean colour) and `broken` (a model that ever
 catch). A result is computed once, kept in `data/results`, and shown by the chapters.
 """
 
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from synthbook import judges, metrics, models, scale as scales
 from synthbook.datasets import dataset
+from synthbook.datasets.generated import Generated
 from synthbook.files import BookError, data_dir, read_json, write_json
 from synthbook.metrics import Estimate, Extractor
 from synthbook.smis import measure
@@ -28,38 +30,74 @@ def judge_for(data: str, size: int) -> judges.Segmenter:
     return models.load(f"judges/segmenter@{data}-{size}-s0")
 
 
-def feature_spaces(data: str, size: int) -> dict[str, Extractor]:
+def feature_spaces(judge: judges.Segmenter, size: int) -> dict[str, Extractor]:
     """The spaces in which sets are compared; the judge's, trained on the truth, decides."""
-    judge = judge_for(data, size)
     return {"judge": metrics.judge("judge", judge, size), "alexnet": metrics.alexnet(),
             "random": metrics.untrained()}
 
 
-def real_images(name: models.Name, count: int, knobs: dict, split: str = "val") -> Tensor:
-    """`count` images (B, 3, H, W) of a split that neither training nor the layouts saw."""
-    data = dataset(name.dataset, split, size=name.size, seed=SEED, count=count, **knobs)
-    return torch.stack([data[i]["image"] for i in range(count)])
+@dataclass(frozen=True)
+class Setup:
+    """What every row of one table shares: layouts, real images, judge and feature spaces."""
 
+    name: models.Name
+    knobs: dict
+    budget: measure.Budget
 
-def references(name: models.Name, knobs: dict, budget: measure.Budget, sampler) -> Rows:
-    """The rows that do not depend on the model, but for `broken`, which breaks `sampler`."""
-    test = dataset(name.dataset, "test", size=name.size, seed=SEED, count=10**6, **knobs)
-    train = dataset(name.dataset, "train", size=name.size, **knobs)
-    judge = judge_for(name.dataset, name.size)
-    spaces = feature_spaces(name.dataset, name.size)
-    real = real_images(name, budget.images, knobs)
-    rows: Rows = {}
-    for row, maker in {"oracle": measure.Oracle(test, SEED),
-                       "trivial": measure.ClassMeans(test, train),
-                       "broken": measure.Broken(sampler, test)}.items():
-        rows[row] = measure.control(maker, test, budget)
-        rows[row] |= measure.realism(maker, test, real, judge, spaces, budget)
-    other = real_images(name, budget.images, knobs, "test")
-    rows["floor"] = {}
-    for space, extractor in spaces.items():
-        rows["floor"][f"kid_{space}"] = metrics.kid(real, other, extractor)
-        rows["floor"][f"fd_{space}"] = metrics.fd(real, other, extractor)
-    return rows
+    @cached_property
+    def test(self) -> Generated:
+        """Scenes that neither training nor the judges saw; as many as asked for."""
+        return self.data("test", 10**6)
+
+    @cached_property
+    def scenes(self) -> list:
+        """The layouts."""
+        return [self.test.scene(i) for i in range(self.budget.images)]
+
+    @cached_property
+    def labels(self) -> Tensor:
+        """Their label maps, (B, H, W)."""
+        return measure.label_maps(self.test, self.scenes)
+
+    @cached_property
+    def real(self) -> Tensor:
+        """Real images (B, 3, H, W) of other scenes."""
+        return self.images("val")
+
+    @cached_property
+    def judge(self) -> judges.Segmenter:
+        """The segmenter of this dataset."""
+        return judge_for(self.name.dataset, self.name.size)
+
+    @cached_property
+    def spaces(self) -> dict[str, Extractor]:
+        """Feature spaces in which sets are compared."""
+        return feature_spaces(self.judge, self.name.size)
+
+    def data(self, split: str, count: int, seed: int = SEED) -> Generated:
+        """The dataset as the model was trained on it, another split or seed."""
+        return dataset(self.name.dataset, split, size=self.name.size, seed=seed, count=count,
+                       **self.knobs)
+
+    def images(self, split: str) -> Tensor:
+        """As many real images of a split as there are layouts."""
+        data = self.data(split, self.budget.images)
+        return torch.stack([data[i]["image"] for i in range(len(data))])
+
+    def row(self, sampler: measure.Sampler) -> dict[str, Estimate]:
+        """Control and realism of one sampler."""
+        images = measure.pictures(sampler, self.scenes)
+        classes = len(self.test.class_names)
+        return measure.control(sampler, self.test, self.budget) | measure.realism(
+            images, self.labels, classes, self.real, self.judge, self.spaces)
+
+    def floor(self) -> dict[str, Estimate]:
+        """Real images against other real images."""
+        other, row = self.images("test"), {}
+        for space, extractor in self.spaces.items():
+            row[f"kid_{space}"] = metrics.kid(self.real, other, extractor)
+            row[f"fd_{space}"] = metrics.fd(self.real, other, extractor)
+        return row
 
 
 def evaluate(text: str, *, scale: str = "ship", seed: int = 0,
@@ -85,17 +123,23 @@ def evaluate(text: str, *, scale: str = "ship", seed: int = 0,
 def evaluate_smis(name: models.Name, stored: dict, scale: str, seed: int,
                   weights) -> tuple[dict[str, Estimate], Rows]:
     """Control, realism and reconstruction of a SMIS model, and the reference rows."""
-    budget, knobs = measure.BUDGETS[scale], stored["config"]["knobs"]
+    setup = Setup(name, stored["config"]["knobs"], measure.BUDGETS[scale])
     model = models.load(str(name), weights=weights)
-    test = dataset(name.dataset, "test", size=name.size, seed=SEED, count=10**6, **knobs)
-    judge = judge_for(name.dataset, name.size)
-    real = real_images(name, budget.images, knobs)
-    sampler = measure.ModelSampler(model, test, seed)
-    rows = measure.control(sampler, test, budget)
-    spaces = feature_spaces(name.dataset, name.size)
-    rows |= measure.realism(sampler, test, real, judge, spaces, budget)
-    rows |= measure.rebuilding(model, test, budget.images // 4)
-    return rows, references(name, knobs, budget, sampler)
+    sampler = measure.ModelSampler(model, setup.test, seed)
+    oracle = measure.Oracle(setup.test, SEED)
+    rows = setup.row(sampler) | measure.rebuilding(model, setup.test, setup.budget.images // 4)
+    carried = measure.control(measure.Encoded(model, oracle), setup.test, setup.budget)
+    rows |= {f"encoded_{key}": value for key, value in carried.items()}
+    rival = replace(name, model="smis/vspade")
+    if name != rival and rival.weights.exists():
+        other = measure.ModelSampler(models.load(str(rival)), setup.test, seed)
+        mine, theirs = (measure.pictures(s, setup.scenes) for s in (sampler, other))
+        rows["kid_judge_minus_vspade"] = metrics.kid_difference(
+            setup.real, mine, theirs, setup.spaces["judge"])
+    train = setup.data("train", 10_000, seed=0)
+    return rows, {"oracle": setup.row(oracle), "floor": setup.floor(),
+                  "trivial": setup.row(measure.ClassMeans(setup.test, train)),
+                  "broken": setup.row(measure.Broken(sampler, setup.test))}
 
 
 def evaluate_segmenter(name: models.Name, stored: dict, scale: str,

@@ -82,7 +82,9 @@ def segmentation_loss(nets: Networks, batch: Batch, scratch: dict):
 def segmenter_recipe(data: str, size: int, *, images: int, batch: int = 16,
                      count: int | None = None, **knobs) -> Recipe:
     """The recipe of the segmenter judge of a generated dataset."""
-    classes = knobs.setdefault("classes", {"places": 16, "faces": 8}[data])
+    if data == "places":
+        knobs.setdefault("classes", 16)
+    classes = len(dataset(data, size=size, **knobs).class_names)
     config = SegmenterConfig(classes, dataset=data, size=size, knobs=knobs)
     held = dataset(data, "val", size=size, count=64, **knobs)
     stacked: dict[str, Tensor] = {}

@@ -3,13 +3,12 @@
 import errno
 import json
 import os
-import resource
 import stat
 import tempfile
-from contextlib import contextmanager
 
 import pytest
 import torch
+from reader import no_file_above
 from safetensors import safe_open
 
 from synthbook import files
@@ -37,17 +36,6 @@ def write_image(path, size=0):
 
 
 WRITERS = [write_text, write_json, write_tensors, write_image]
-
-
-@contextmanager
-def no_file_above(size):
-    """The system refuses to let any file grow beyond `size` bytes, as on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def listing(folder):

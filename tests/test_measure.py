@@ -80,8 +80,11 @@ def test_control_of_a_constant_sampler_is_zero_everywhere():
 
 
 def test_control_catches_the_broken_model():
-    result = measure.control(measure.Broken(measure.Oracle(DATA)), DATA, SMALL)
-    assert result["mocd"].value > 0.1 * result["mcsd"].value > 0
+    result = measure.control(measure.Broken(measure.Oracle(DATA), DATA), DATA, SMALL)
+    oracle = measure.control(measure.Oracle(DATA), DATA, SMALL)
+    assert result["mocd"].value > 0.25 * oracle["mcsd"].value
+    assert result["mcsd"].value < 0.6 * oracle["mcsd"].value
+    assert result["lpips"].value < 0.6 * oracle["lpips"].value
 
 
 def test_control_redraws_present_classes_with_every_draw():
@@ -119,8 +122,11 @@ MEANS = Extractor("means", 6, lambda x: torch.cat([x.mean((2, 3)), x.std((2, 3))
 
 def test_realism_tells_a_good_sampler_from_a_broken_one():
     real = painted([DATA.scene(i) for i in range(100, 124)], 9)
-    good, bad = (measure.realism(sampler, DATA, real, NearestColour(), {"means": MEANS}, SMALL)
-                 for sampler in (painted, measure.Broken(painted)))
+    chosen = scenes(SMALL.images)
+    labels = measure.label_maps(DATA, chosen)
+    good, bad = (measure.realism(measure.pictures(sampler, chosen), labels, 3, real,
+                                 NearestColour(), {"means": MEANS})
+                 for sampler in (painted, measure.Broken(painted, DATA)))
     assert good["miou"].value == good["pixel_accuracy"].value == 1
     assert bad["miou"].value < 0.5
     assert bad["kid_means"].value > max(10 * good["kid_means"].value, 0.01)
@@ -129,15 +135,14 @@ def test_realism_tells_a_good_sampler_from_a_broken_one():
     assert set(good) == {"miou", "pixel_accuracy", "kid_means", "fd_means", "precision", "recall"}
 
 
-def test_realism_draws_every_layout_once():
+def test_every_layout_is_drawn_once():
     counts = []
 
     def spy(chosen, draw, redrawn=None):
         counts.append((len(chosen), draw))
         return painted(chosen, draw)
 
-    real = painted(scenes(24), 1)
-    measure.realism(spy, DATA, real, NearestColour(), {"means": MEANS}, Budget(130, 1))
+    assert len(measure.pictures(spy, scenes(130))) == 130
     assert counts == [(100, 0), (30, 100)]
 
 
@@ -152,12 +157,37 @@ def test_class_means_are_the_mean_colours_of_the_training_images():
     assert torch.equal(made, trivial(scenes(), 0))
 
 
-def test_the_broken_model_is_pale_and_shifted():
-    made, broken = painted(scenes(), 0), measure.Broken(painted)(scenes(), 0)
-    assert broken.shape == made.shape
-    assert broken.abs().max() <= 0.4 * made.abs().max() + 1e-6
-    back = broken.roll(-(32 // 3), -1)[..., 2:6] / 0.4  # inside the first stripe
-    assert torch.allclose(back[:, :, 2:-2], made[:, :, 2:-2, 2:6], atol=1e-5)
+def test_the_broken_model_is_shifted_and_changes_all_but_the_class_asked_for():
+    chosen, broken = scenes(), measure.Broken(painted, DATA)
+    made, labels = painted(chosen, 0), measure.label_maps(DATA, chosen)
+    off = (broken(chosen, 0) - made.roll(32 // 3, -1)).abs()
+    assert 0.1 < off.mean() < 0.5
+    for c in range(3):
+        changed = (broken(chosen, 1, c) - broken(chosen, 0, c)).abs().amax(1) > 0
+        assert not changed[labels == c].any() and changed[labels != c].all()
+
+
+def test_encoded_styles_are_carried_into_the_class_alone():
+    class Copy(torch.nn.Module):
+        """A model whose code of a class is its mean colour, and which paints with it."""
+
+        config = MODEL
+
+        def encode(self, image, onehot):
+            total = torch.einsum("bkhw,bchw->bkc", onehot, image)
+            return total / onehot.sum((2, 3)).clamp_min(1)[..., None]
+
+        def swap(self, z, other, c):
+            return torch.cat([z[:, :c], other[:, c:c + 1], z[:, c + 1:]], 1)
+
+        def forward(self, onehot, z):
+            return torch.einsum("bkhw,bkc->bchw", onehot, z).clamp(-1, 1)
+
+    oracle = measure.Oracle(DATA)
+    result = measure.control(measure.Encoded(Copy(), oracle), DATA, SMALL)
+    truth = measure.control(oracle, DATA, SMALL)
+    assert result["mocd"].value < 1e-6
+    assert result["mcsd"].value == pytest.approx(truth["mcsd"].value, rel=0.3)
 
 
 def test_a_models_latents_depend_on_the_draw_alone():

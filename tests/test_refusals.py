@@ -1,101 +1,19 @@
 """Bad input gets one line, exit code 2, and leaves every file as it was."""
 
-import contextlib
-import copy
 import errno
-import json
 import os
-import resource
-import shutil
 import sys
 import tempfile
-from pathlib import Path
 
 import pytest
-import safetensors.torch
-import torch
+from reader import desk, no_file_above  # noqa: F401
 
 from synthbook import files, models
-from synthbook.checkpoints import FILE, load_checkpoint, save_checkpoint
 from synthbook.cli import main
-from synthbook.datasets import dataset, generated
+from synthbook.datasets import dataset
 from synthbook.datasets.places import Places
-from synthbook.training import Run
 
-NAME = models.parse("judges/segmenter@places-32-s0")
 DATA = ["data", "places", "--size", "32"]
-RESUME = ["train", "judges", "--scale", "smoke", "--out", "run", "--resume"]
-
-
-@pytest.fixture(scope="module")
-def untrained() -> Run:
-    recipe = models.recipe(NAME, "smoke")
-    networks = recipe.build()
-    return Run(recipe, networks, copy.deepcopy(networks))
-
-
-class Desk:
-    """A reader's folder with a book of its own: `book/data`, `cache`, whatever else is made."""
-
-    def __init__(self, root: Path, capture):
-        self.root, self.capture, self.data = root, capture, root / "book" / "data"
-        shutil.copytree(files.data_dir() / "art", self.data / "art")
-        (self.data / "weights").mkdir()
-
-    def listing(self) -> dict[str, bytes | None]:
-        return {p.relative_to(self.root).as_posix(): p.read_bytes() if p.is_file() else None
-                for p in self.root.rglob("*")}
-
-    def refuses(self, *arguments: str, says: str) -> None:
-        """The command fails with one line that holds `says` and changes no file."""
-        before = self.listing()
-        self.capture.readouterr()
-        code = main(list(arguments))
-        printed = self.capture.readouterr()
-        lines = [line for line in printed.err.replace("\r", "\n").splitlines()
-                 if line.strip() and "img/s" not in line]
-        assert code == 2, printed
-        assert len(lines) == 1 and lines[0].startswith("synthbook: "), printed.err
-        assert says in lines[0]
-        assert not printed.out
-        assert self.listing() == before
-
-    def weights(self, run: Run) -> Path:
-        return models.write_weights(run, NAME, self.data / "weights", "by hand", "smoke")
-
-
-@pytest.fixture
-def desk(tmp_path, capsys, monkeypatch) -> Desk:
-    made = Desk(tmp_path, capsys)
-    monkeypatch.setattr(files, "__file__", str(tmp_path / "book" / "synthbook" / "files.py"))
-    monkeypatch.setenv("SYNTHBOOK_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setitem(generated.SPLITS, "train", 5)
-    monkeypatch.chdir(tmp_path)
-    assert files.data_dir() == made.data
-    return made
-
-
-def flip(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-
-
-def cut(path: Path) -> None:
-    content = path.read_bytes()
-    path.write_bytes(content[:len(content) // 2])
-
-
-def empty(path: Path) -> None:
-    path.write_bytes(b"")
-
-
-def foreign(path: Path) -> None:
-    safetensors.torch.save_file({"another": torch.ones(3)}, path)
-
-
-def remove(path: Path) -> None:
-    path.unlink()
 
 
 # ---------------------------------------------------------------------------- names and numbers
@@ -186,141 +104,6 @@ def test_a_package_that_is_not_installed_is_named(desk, monkeypatch):
     desk.refuses("doctor", says="psutil is not installed: run `make .venv`")
 
 
-# ---------------------------------------------------------------------------- weights
-
-
-@pytest.mark.parametrize("harm, says", [
-    (flip, "is damaged or was altered"), (cut, "is damaged or was altered"),
-    (empty, "is damaged or was altered"), (foreign, "is damaged or was altered"),
-])
-def test_harmed_weights(desk, untrained, harm, says):
-    harm(desk.weights(untrained))
-    desk.refuses("weights", "verify", says=says)
-    desk.refuses("weights", "list", says=says)
-    with pytest.raises(files.BookError, match=says):
-        models.load(str(NAME))
-
-
-def test_missing_weights(desk):
-    with pytest.raises(files.BookError, match="no weights at .*choose one that ships"):
-        models.load(str(NAME))
-
-
-@pytest.mark.parametrize("record, says", [
-    (None, "does not exist"), ("", "not JSON"), ('{"sha256": ', "not JSON"),
-    ("[1, 2]", "not a JSON object"), ("{}", "no sha256 in it"),
-])
-def test_harmed_record(desk, untrained, record, says):
-    beside = desk.weights(untrained).with_suffix(".json")
-    beside.unlink() if record is None else beside.write_text(record)
-    desk.refuses("weights", "verify", says=says)
-
-
-@pytest.mark.parametrize("config", [{}, {"wings": 2}, [3], None, {"classes": "many"}])
-def test_record_of_another_version(desk, untrained, config):
-    beside = desk.weights(untrained).with_suffix(".json")
-    beside.write_text(json.dumps(json.loads(beside.read_text()) | {"config": config}))
-    desk.refuses("weights", "verify", says="does not hold a judges/segmenter of this version")
-
-
-@pytest.mark.parametrize("state", ["other", "one more", "one less", "shape"])
-def test_foreign_tensors_under_a_right_hash(desk, untrained, state):
-    path = desk.weights(untrained)
-    tensors, _ = files.read_tensors(path)
-    first = next(iter(tensors))
-    changed = {
-        "other": {"another": torch.ones(3)}, "one more": tensors | {"another": torch.ones(3)},
-        "one less": {k: v for k, v in tensors.items() if k != first},
-        "shape": tensors | {first: torch.ones(7)},
-    }[state]
-    files.write_tensors(path, changed)
-    record = json.loads(path.with_suffix(".json").read_text())
-    files.write_json(path.with_suffix(".json"), record | {"sha256": files.sha256(path)})
-    desk.refuses("weights", "verify", says="does not hold a judges/segmenter of this version")
-
-
-# ---------------------------------------------------------------------------- art and caches
-
-
-@pytest.mark.parametrize("harm", [flip, cut, empty, remove])
-@pytest.mark.parametrize("file", ["atlas.png", "atlas.json"])
-@pytest.mark.parametrize("name", ["places", "faces"])
-def test_harmed_art(desk, name, file, harm):
-    harm(desk.data / "art" / name / file)
-    desk.refuses("data", name, "--size", "32", says=f"{name}/{file}")
-
-
-def test_art_added_by_somebody(desk):
-    shutil.copy(desk.data / "art" / "faces" / "atlas.png", desk.data / "art" / "places" / "x.png")
-    desk.refuses(*DATA, says="places/x.png is damaged or was altered")
-
-
-@pytest.mark.parametrize("harm", [flip, cut, empty, remove])
-def test_harmed_hashes_of_the_art(desk, harm):
-    harm(desk.data / "art" / "SHA256SUMS.json")
-    desk.refuses(*DATA, says="data/art")
-
-
-@pytest.mark.parametrize("harm", [flip, cut, empty, foreign])
-def test_harmed_cache(desk, harm):
-    assert main(DATA) == 0
-    (path,) = (desk.root / "cache" / "datasets").glob("*.safetensors")
-    harm(path)
-    desk.refuses(*DATA, says=f"{path} is damaged or was altered: remove it")
-
-
-@pytest.mark.parametrize("note", ["", "{", "[]", "{}"])
-def test_harmed_note_of_a_cache(desk, note):
-    assert main(DATA) == 0
-    (path,) = (desk.root / "cache" / "datasets").glob("*.json")
-    path.write_text(note)
-    desk.refuses(*DATA, says="is damaged")
-
-
-# ---------------------------------------------------------------------------- checkpoints
-
-
-@pytest.mark.parametrize("harm, says", [
-    (flip, "is damaged"), (cut, "is damaged"), (empty, "is damaged"),
-    (foreign, "is of another run"),
-])
-def test_harmed_checkpoint(desk, untrained, harm, says):
-    save_checkpoint(desk.root / "run", untrained, {}, seed=0)
-    harm(desk.root / "run" / FILE)
-    desk.refuses(*RESUME, says=says)
-
-
-def test_checkpoint_of_another_seed_or_config(desk, untrained):
-    save_checkpoint(desk.root / "run", untrained, {}, seed=0)
-    desk.refuses(*RESUME, "--seed", "1", says="is of another run")
-    other = [word.replace("judges", "judges@places-64-s0") for word in RESUME]
-    desk.refuses(*other, says="is of another run")
-
-
-def test_checkpoint_without_a_network(desk, untrained):
-    half = Run(untrained.recipe, untrained.networks, {})
-    save_checkpoint(desk.root / "run", half, {}, seed=0)
-    desk.refuses(*RESUME, says="does not fit this version")
-
-
-def test_checkpoint_whose_header_is_altered(desk, untrained):
-    save_checkpoint(desk.root / "run", untrained, {}, seed=0)
-    path = desk.root / "run" / FILE
-    path.write_bytes(path.read_bytes().replace(b'{\\"step\\"', b'{\\"step  ', 1))
-    desk.refuses(*RESUME, says="is damaged")
-
-
-@pytest.mark.parametrize("line", ['nonsense}', '{"loss": 1}', '[{}'])
-def test_harmed_log(desk, untrained, line):
-    save_checkpoint(desk.root / "run", untrained, {}, seed=0)
-    (desk.root / "run" / "log.jsonl").write_text(f'{{"step": 0}}\n{line}\n')
-    if line.endswith("}"):
-        desk.refuses(*RESUME, says="log.jsonl is damaged")
-    else:  # the last line of a run that was killed while writing it
-        load_checkpoint(desk.root / "run", untrained, {}, seed=0)
-        assert untrained.log == [{"step": 0}]
-
-
 # ---------------------------------------------------------------------------- folders and disks
 
 
@@ -357,28 +140,10 @@ def test_small_disk(desk, monkeypatch):
     desk.refuses("train", "judges", "--scale", "smoke", says="no disk space")
 
 
-@contextlib.contextmanager
-def no_file_above(size: int):
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 def test_disk_that_fills_up_while_a_cache_is_written(desk):
     (desk.root / "cache" / "datasets").mkdir(parents=True)
     with no_file_above(2000):
         desk.refuses(*DATA, says="nothing was changed")
-
-
-def test_disk_that_fills_up_keeps_the_last_checkpoint(desk, untrained):
-    save_checkpoint(desk.root / "run", untrained, {}, seed=0)
-    before = desk.listing()
-    with no_file_above(2000), pytest.raises(files.BookError, match="nothing was changed"):
-        save_checkpoint(desk.root / "run", untrained, {}, seed=1)
-    assert desk.listing() == before
 
 
 def test_interrupted_cache_leaves_nothing(desk, monkeypatch, capsys):

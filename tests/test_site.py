@@ -54,11 +54,13 @@ READY = """async () => {
 }"""
 
 OVERFLOW = """() => {
-  const wide = [...document.querySelectorAll("body *")]
-    .filter((e) => e.getBoundingClientRect().right > window.innerWidth + 1);
+  const scrollsItself = (e) => e && e !== document.body
+    && (getComputedStyle(e).overflowX !== "visible" || scrollsItself(e.parentElement));
+  const wide = [...document.querySelectorAll("article *")].filter((e) =>
+    e.getBoundingClientRect().right > window.innerWidth + 1 && !scrollsItself(e.parentElement));
   return {
     page: document.documentElement.scrollWidth, window: window.innerWidth,
-    widest: wide.slice(0, 5).map((e) => e.tagName + "." + e.className),
+    widest: wide.slice(0, 5).map((e) => e.tagName + ": " + e.textContent.slice(0, 80)),
   };
 }"""
 

@@ -49,8 +49,8 @@ def test_the_encoder_never_mixes_classes(form):
     for c in range(3):
         block = slice(c * model.latent, (c + 1) * model.latent)
         for output in encoder(image, onehot):
-            (seen,) = torch.autograd.grad((output[:, block] * torch.randn_like(
-                output[:, block])).sum(), image)
+            mixed = (output[:, block] * torch.randn_like(output[:, block])).sum()
+            (seen,) = torch.autograd.grad(mixed, image, retain_graph=True)
             seen = seen.abs().sum(1)
             assert (seen[label != c] == 0).all()
             assert (seen[label == c] > 0).all()
@@ -204,7 +204,7 @@ def multiplications(model):
     return sum(total) / 1e9
 
 
-@pytest.mark.parametrize("size, most", [(64, 0.7), (32, 0.12)])
+@pytest.mark.parametrize("size, most", [(64, 0.7), (32, 0.25)])
 def test_small_models_fit_the_page_and_a_laptop(size, most):
     cost = {v: multiplications(config(v, size)) for v in VARIANTS}
     assert max(cost.values()) <= most

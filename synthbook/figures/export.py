@@ -131,7 +131,10 @@ def float32_model(generator: nn.Module, onehot: Tensor, z: Tensor) -> Any:
         torch.onnx.export(plain, (onehot, z), buffer, input_names=names[:2],
                           output_names=names[2:], dynamic_axes={k: {0: "N"} for k in names},
                           opset_version=OPSET, dynamo=False)
-    return onnx.load_from_string(buffer.getvalue())
+    proto = onnx.load_from_string(buffer.getvalue())
+    for axis, length in enumerate(plain(onehot, z).shape[1:], 1):
+        proto.graph.output[0].type.tensor_type.shape.dim[axis].dim_value = length
+    return proto
 
 
 def quantise(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

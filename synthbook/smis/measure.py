@@ -90,6 +90,28 @@ class Oracle:
         return torch.stack(images)
 
 
+class Encoded:
+    """The fair question to any encoder: the truth restyles one class; carry that style over.
+
+    The oracle's picture with class c redrawn is encoded, the latents that the model can swap
+    for c are put into the code of the untouched picture, and the result is decoded. A model
+    with one latent for the image swaps all of it, but sees a picture in which only c changed.
+    """
+
+    def __init__(self, model: SMIS, oracle: Oracle):
+        self.model, self.oracle = model, oracle
+
+    @torch.no_grad()
+    def __call__(self, scenes: list[Any], draw: int, redrawn: int | None = None) -> Tensor:
+        labels = label_maps(self.oracle.data, scenes)
+        onehot = one_hot(labels, self.model.config.classes)
+        z = self.model.encode(self.oracle(scenes, draw, redrawn), onehot)
+        if redrawn is not None:
+            z = self.model.swap(self.model.encode(self.oracle(scenes, 0, redrawn), onehot), z,
+                                redrawn)
+        return self.model(onehot, z)
+
+
 class ClassMeans:
     """The trivial answer: every class in its mean colour over `count` training images."""
 
@@ -109,20 +131,27 @@ class ClassMeans:
 
 
 class Broken:
-    """A model that every metric must catch: noisy, its layout shifted by a third of the width,
-    and with one class to redraw it changes everything but that class."""
+    """A model that every metric must catch: noisy, its layout shifted by a third of the width.
+
+    Asked for new styles it gives the same picture; asked to redraw one class it changes
+    everything but that class.
+    """
 
     def __init__(self, inner: Sampler, data: Generated):
         self.inner, self.data = inner, data
 
-    def __call__(self, scenes: list[Any], draw: int, redrawn: int | None = None) -> Tensor:
+    def spoilt(self, scenes: list[Any], draw: int) -> Tensor:
+        """The inner sampler's images, shifted and noisy."""
         images = self.inner(scenes, draw).roll(self.data.size // 3, -1)
         noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(draw))
-        images = (images + 0.4 * noise).clamp(-1, 1)
+        return (images + 0.4 * noise).clamp(-1, 1)
+
+    def __call__(self, scenes: list[Any], draw: int, redrawn: int | None = None) -> Tensor:
+        images = self.spoilt(scenes, 0)
         if redrawn is None or draw == 0:
             return images
         kept = (label_maps(self.data, scenes) == redrawn).unsqueeze(1)
-        return torch.where(kept, self(scenes, 0), images)
+        return torch.where(kept, images, self.spoilt(scenes, draw))
 
 
 @torch.no_grad()
@@ -151,12 +180,14 @@ def control(sampler: Sampler, data: Generated, budget: Budget) -> dict[str, Esti
     return {"lpips": metrics.diversity(whole), "mcsd": inside, "mocd": outside}
 
 
-def realism(sampler: Sampler, data: Generated, real: Tensor, judge: nn.Module,
-            extractors: dict[str, Extractor], budget: Budget) -> dict[str, Estimate]:
+def pictures(sampler: Sampler, scenes: list[Any]) -> Tensor:
+    """One image (B, 3, H, W) for each scene, a new draw every hundred."""
+    return torch.cat([sampler(scenes[k:k + 100], k) for k in range(0, len(scenes), 100)])
+
+
+def realism(images: Tensor, labels: Tensor, classes: int, real: Tensor, judge: nn.Module,
+            extractors: dict[str, Extractor]) -> dict[str, Estimate]:
     """Layout (judge's mIoU, accuracy) and distance to `real` (B, 3, H, W) in each feature space."""
-    scenes = [data.scene(i) for i in range(budget.images)]
-    images = torch.cat([sampler(scenes[k:k + 100], k) for k in range(0, len(scenes), 100)])
-    labels, classes = label_maps(data, scenes), len(data.class_names)
     predicted = predict(judge, images)
     result = {"miou": metrics.miou(predicted, labels, classes),
               "pixel_accuracy": metrics.pixel_accuracy(predicted, labels, classes)}

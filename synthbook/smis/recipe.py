@@ -153,7 +153,9 @@ def build(setting: Setting) -> dict[str, nn.Module]:
 def recipe(variant: str, data: str, size: int, *, images: int, batch: int = 16,
            count: int | None = None, weights: Weights = Weights(), **knobs) -> Recipe:
     """The training recipe of a SMIS variant on a generated dataset."""
-    classes = knobs.setdefault("classes", {"places": 16, "faces": 8}[data])
+    if data == "places":
+        knobs.setdefault("classes", 16)
+    classes = len(dataset(data, size=size, **knobs).class_names)
     setting = Setting(config(variant, size, classes), data, knobs, weights)
     held = [dataset(data, "val", size=size, **knobs)[i] for i in range(8)]
     image = torch.stack([item["image"] for item in held])
