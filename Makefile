@@ -8,7 +8,8 @@ UV_VERSION := 0.13.9
 export UV_HTTP_TIMEOUT ?= 300
 
 # An environment is right for one lock in one folder: both are in its stamp's name.
-KEY := $(shell { cat requirements.lock pyproject.toml; echo '$(CURDIR)'; } | git hash-object --stdin)
+KEY := $(shell { cat requirements.lock pyproject.toml; echo '$(CURDIR)'; } | \
+  git hash-object --stdin)
 STAMP := $(VENV)/.synthbook-$(KEY)
 
 .PHONY: help .venv vendor book test lab clean distclean

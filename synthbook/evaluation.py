@@ -130,6 +130,8 @@ def evaluate_smis(name: models.Name, stored: dict, scale: str, seed: int,
     rows = setup.row(sampler) | measure.rebuilding(model, setup.test, setup.budget.images // 4)
     carried = measure.control(measure.Encoded(model, oracle), setup.test, setup.budget)
     rows |= {f"encoded_{key}": value for key, value in carried.items()}
+    published = setup.row(measure.ModelSampler(model, setup.test, seed, fitted=False))
+    rows |= {f"normal_{key}": value for key, value in published.items()}
     rival = replace(name, model="smis/vspade")
     if name != rival and rival.weights.exists():
         other = measure.ModelSampler(models.load(str(rival)), setup.test, seed)

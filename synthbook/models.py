@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 from torch import nn
+from torch.utils.data import Dataset
 
 from synthbook import judges, scale as scales, smis
 from synthbook.files import (
@@ -23,6 +24,7 @@ from synthbook.files import (
     write_tensors,
 )
 from synthbook.smis.perceptual import vgg19
+from synthbook.smis.prior import fit_prior
 from synthbook.smis.published import published_recipe
 from synthbook.smis.recipe import Weights
 from synthbook.smis.recipe import recipe as smis_recipe
@@ -41,6 +43,7 @@ class Model:
     sizes    : image sizes that exist.
     parts    : names of the run's networks that ship; one alone is the module itself.
     paper    : (dataset, root) to the published recipe, where there is one.
+    finish   : what is set on the trained module from the training data.
     settings : further arguments of `recipe` at a scale: fewer items, other loss weights.
     """
 
@@ -50,6 +53,7 @@ class Model:
     parts: tuple[str, ...]
     sizes: tuple[int, ...] = (32, 64)
     paper: Callable[..., Recipe] | None = None
+    finish: Callable[[nn.Module, Dataset], None] | None = None
     settings: dict[str, dict] = field(default_factory=lambda: SMALL)
 
 
@@ -78,7 +82,7 @@ JUDGE_IMAGES = {"smoke": 64, "laptop": 2_000, "ablation": 16_000, "ship": 48_000
 def smis_model(variant: str) -> Model:
     """GroupDNet or one of its relatives."""
     return Model(lambda *a, **k: smis_recipe(variant, *a, **k), smis_module, SMIS_IMAGES,
-                 ("generator", "encoder"), settings=SMIS_SMALL)
+                 ("generator", "encoder"), finish=fit_prior, settings=SMIS_SMALL)
 
 
 def smis_paper(data: str, root: Path) -> Recipe:
@@ -222,10 +226,15 @@ def load(text: str, device: str = "cpu", weights: str | Path | None = None) -> n
 
 
 def assembled(run: Run, name: Name) -> nn.Module:
-    """The run's averaged networks as the module that would ship."""
-    module = MODELS[name.model].assemble(asdict(run.recipe.config))
-    module.load_state_dict(ship_state(run, MODELS[name.model].parts))
-    return module.eval()
+    """The run's averaged networks as the module that ships, finished where the model asks it."""
+    model = MODELS[name.model]
+    module = model.assemble(asdict(run.recipe.config))
+    own = module.state_dict()
+    module.load_state_dict({**own, **ship_state(run, model.parts)})
+    module.eval().requires_grad_(False)
+    if model.finish:
+        model.finish(module, run.recipe.data())
+    return module
 
 
 def ship_state(run: Run, parts: tuple[str, ...]) -> dict[str, torch.Tensor]:
@@ -240,7 +249,7 @@ def write_weights(run: Run, name: Name, folder: str | Path, command: str, scale:
     """Write the run's networks as fp16 safetensors under `folder`, with their provenance."""
     path = Path(folder) / f"{name}.safetensors"
     half = {k: v.half() if v.is_floating_point() else v
-            for k, v in ship_state(run, MODELS[name.model].parts).items()}
+            for k, v in assembled(run, name).state_dict().items()}
     write_tensors(path, half, {"model": str(name)})
     curve = [row for row in run.log if any(not k.startswith(("g_", "d_")) for k in row
                                            if k not in ("step", "images", "seconds"))]

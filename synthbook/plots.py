@@ -41,7 +41,7 @@ def colour(label: Tensor, palette: np.ndarray) -> Tensor:
     return table[label.cpu()].movedim(-1, -3)
 
 
-def difference(a: Tensor, b: Tensor, full: float = 0.5) -> Tensor:
+def difference(a: Tensor, b: Tensor, full: float = 0.3) -> Tensor:
     """How much two sets of images differ at every pixel, as images (B, 3, H, W) in [-1, 1].
 
     a, b : (B, 3, H, W) in [-1, 1].

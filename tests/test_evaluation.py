@@ -67,7 +67,7 @@ def test_a_smis_result_has_its_rows_and_references(book, quick):
               "precision", "recall"}
     assert set(result["metrics"]) == wanted | {
         "rebuilt_psnr", "rebuilt_ssim", "rebuilt_lpips", "encoded_lpips", "encoded_mcsd",
-        "encoded_mocd"}
+        "encoded_mocd"} | {f"normal_{key}" for key in wanted}
     for row in ("oracle", "trivial", "broken"):
         assert set(result["references"][row]) == wanted
     assert set(result["references"]["floor"]) == {"kid_judge", "fd_judge"}

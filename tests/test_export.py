@@ -53,7 +53,7 @@ def tiny():
 
 @pytest.fixture(scope="module")
 def exact(tiny):
-    return float32_model(tiny.generator, *painted(tiny, 2))
+    return float32_model(tiny, *painted(tiny, 2))
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def test_norms_of_weights_are_worked_out(page):
 
 def test_latents_may_be_a_map(tiny):
     net = network(replace(TINY, latent_map=True))
-    proto = float32_model(net.generator, *painted(net, 2))
+    proto = float32_model(net, *painted(net, 2))
     inputs = painted(net, 3)
     assert inputs[1].shape == (3, 16, 4, 4)
     torch.testing.assert_close(run(proto, *inputs), net(*inputs), atol=1e-5, rtol=0)

@@ -52,14 +52,15 @@ def test_difference_is_white_where_nothing_changed_and_has_a_fixed_scale():
     b = a.clone()
     b[0, :, 0, 0], b[0, :, 0, 1], b[0, :, 0, 2] = 0.5, 1.0, -1.0
     b[1, 0, 0, 0] = 0.75  # one channel of three
-    change = plots.difference(a, b)
+    change = plots.difference(a, b, full=0.5)
     assert change.shape == (2, 3, 4, 4) and change.min() >= -1 and change.max() <= 1
     assert (change[0, :, 1:] == 1).all()
     light = change.mean(1)
     assert light[0, 0, 1] == light[0, 0, 2] < light[0, 0, 0] < 1  # 1.0 is full, 0.5 is half
     assert (1 - light[0, 0, 0]) == pytest.approx((1 - light[0, 0, 1]).item() / 2)
     assert (1 - light[1, 0, 0]) == pytest.approx((1 - light[0, 0, 0]).item() / 2)
-    assert torch.equal(plots.difference(b, a), change)
+    assert torch.equal(plots.difference(b, a, full=0.5), change)
+    assert torch.equal(plots.difference(a, b), plots.difference(a, b, full=0.3))
 
 
 def test_saved_grids_are_enlarged_by_whole_pixels(tmp_path):

@@ -22,7 +22,7 @@ SMALL = {
         DEEPFASHION, size=(32, 32), groups=(8, 4, 1), channels=(16, 16, 16, 8), hidden=(8, 8, 8),
         encoder=(2, 2)),
     "cityscapes": replace(
-        CITYSCAPES, size=(16, 32), groups=(35, 7, 1), channels=(35, 35, 35, 7),
+        CITYSCAPES, size=(16, 32), groups=(35, 7, 1), channels=(35, 35, 35, 35),
         hidden=(35, 35, 35), encoder=(2, 2)),
 }
 

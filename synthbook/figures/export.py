@@ -6,23 +6,21 @@ weights are stored as int8 with one scale per output channel (`Cast`, `Mul`), or
 is in float32 and as fast.
 """
 
-import copy
 import io
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
 from torch.overrides import TorchFunctionMode
 
 from synthbook import models
 from synthbook.files import BookError, replacing, sha256, write_json
 from synthbook.layers import one_hot
-from synthbook.smis import SMIS
+from synthbook.smis import SMIS, Generator
 
 OPSET = 17
 INPUTS = 64  # random maps and latents on which ONNX is held against PyTorch
@@ -74,7 +72,7 @@ def page_model(network: SMIS, limits: Limits, name: str) -> tuple[Any, dict[str,
     if cost > limits.gmac:
         raise BookError(f"{name} takes {cost:.2f} GMAC an image, the page allows {limits.gmac}: "
                         "choose narrower channels")
-    exact, inputs = float32_model(network.generator, *painted(network, 2)), painted(network, INPUTS)
+    exact, inputs = float32_model(network, *painted(network, 2)), painted(network, INPUTS)
     for storage in ("int8", "fp16"):
         proto = stored_as(exact, storage)
         errors = parity(network, proto, *inputs)
@@ -106,6 +104,12 @@ def onnx_and_runtime():
     return onnx, onnxruntime
 
 
+def worked_out(module: nn.Module, key: str) -> Tensor:
+    """The parameter or buffer that `key` of a state dict names, after any norm of it."""
+    path, _, name = key.rpartition(".")
+    return getattr(module.get_submodule(path), name)
+
+
 class ConstantSizes(TorchFunctionMode):
     """Sizes are plain numbers while this is active, so that a trace holds no arithmetic of them.
 
@@ -118,13 +122,11 @@ class ConstantSizes(TorchFunctionMode):
         return torch.Size(map(int, result)) if func == torch.Tensor.shape.__get__ else result
 
 
-def float32_model(generator: nn.Module, onehot: Tensor, z: Tensor) -> Any:
-    """The generator as an ONNX model, weights in float32; norms of weights are worked out."""
+def float32_model(network: SMIS, onehot: Tensor, z: Tensor) -> Any:
+    """The generator as an ONNX model, weights in float32, spectral norms worked out."""
     onnx, _ = onnx_and_runtime()
-    plain = copy.deepcopy(generator).eval().requires_grad_(False)
-    for module in list(plain.modules()):
-        if parametrize.is_parametrized(module, "weight"):
-            parametrize.remove_parametrizations(module, "weight")
+    plain = Generator(replace(network.config, spectral=False)).eval().requires_grad_(False)
+    plain.load_state_dict({key: worked_out(network.generator, key) for key in plain.state_dict()})
     names, buffer = ("onehot", "z", "image"), io.BytesIO()
     with warnings.catch_warnings(), ConstantSizes():
         warnings.simplefilter("ignore")  # of the tracer, about the sizes made constant here

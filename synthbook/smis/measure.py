@@ -55,13 +55,13 @@ def label_maps(data: Generated, scenes: list[Any]) -> Tensor:
 class ModelSampler:
     """A SMIS network as a sampler. Latents depend on the draw alone, the same for all models."""
 
-    def __init__(self, model: SMIS, data: Generated, seed: int = 0):
-        self.model, self.data, self.seed = model, data, seed
+    def __init__(self, model: SMIS, data: Generated, seed: int = 0, fitted: bool = True):
+        self.model, self.data, self.seed, self.fitted = model, data, seed, fitted
 
     def latents(self, count: int, draw: int) -> Tensor:
         """(count, owners*Z, h, w) standard normal numbers of this draw."""
         generator = torch.Generator().manual_seed(self.seed * 1009 + draw)
-        return self.model.prior(count, generator)
+        return self.model.prior(count, generator, self.fitted)
 
     @torch.no_grad()
     def __call__(self, scenes: list[Any], draw: int, redrawn: int | None = None) -> Tensor:

@@ -78,9 +78,9 @@ class Config:
             raise ValueError("channels needs one entry more than groups, hidden as many")
         for g, a, b, h in zip(self.groups, self.channels, self.channels[1:], self.hidden):
             n = self.norm_groups or g
-            if any(x % g for x in (a, b, min(a, b))) or h % n or self.classes % n:
-                raise ValueError(f"{g} groups do not divide channels {a}, {b}, hidden {h}, "
-                                 f"classes {self.classes}")
+            if a % g or b % g or any(x % n for x in (a, min(a, b), h, self.classes)):
+                raise ValueError(f"{g} groups (norms: {n}) do not divide channels {a}, {b}, "
+                                 f"hidden {h}, classes {self.classes}")
 
     @property
     def owners(self) -> int:
@@ -229,6 +229,8 @@ class SMIS(nn.Module):
         super().__init__()
         self.config = config
         self.encoder, self.generator = Encoder(config), Generator(config)
+        self.register_buffer("centre", torch.zeros(config.owners, config.latent))
+        self.register_buffer("spread", torch.eye(config.latent).repeat(config.owners, 1, 1))
 
     def forward(self, onehot: Tensor, z: Tensor) -> Tensor:
         """See :meth:`Generator.forward`."""
@@ -238,10 +240,19 @@ class SMIS(nn.Module):
         """The posterior's mean: latents that reproduce the image, (B, owners*Z, h, w)."""
         return self.encoder(image, onehot)[0]
 
-    def prior(self, count: int, generator: torch.Generator | None = None) -> Tensor:
-        """`count` latents drawn from N(0, 1), (count, owners*Z, h, w)."""
-        device = self.generator.output.weight.device
-        return torch.randn(count, *self.config.latent_shape, generator=generator).to(device)
+    def prior(self, count: int, generator: torch.Generator | None = None,
+              fitted: bool = True) -> Tensor:
+        """`count` latents to sample with, (count, owners*Z, h, w).
+
+        They follow N(0, 1), as in the paper, or with `fitted` the Gaussian of each class's codes
+        where :func:`synthbook.smis.prior.fit_prior` has set it.
+        """
+        z = torch.randn(count, *self.config.latent_shape, generator=generator)
+        z = z.to(self.centre.device)
+        if not fitted or self.config.latent_map:
+            return z
+        z = torch.einsum("kij,bkj->bki", self.spread, z.view(count, *self.centre.shape))
+        return (z + self.centre).flatten(1)[..., None, None]
 
     def swap(self, z: Tensor, other: Tensor, c: int) -> Tensor:
         """`z` with the latent of class `c` taken from `other`; all of it where not split."""
