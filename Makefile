@@ -22,7 +22,7 @@ help: ## list the commands
 $(STAMP):
 	@$(PYTHON3) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else \
 	  "synthbook needs Python 3.11 or newer: make PYTHON3=/path/to/python3 $(MAKECMDGOALS)")'
-	@$(PY) -c '' 2>/dev/null || $(PYTHON3) -m venv --clear $(VENV)
+	@test -x $(PY) || $(PYTHON3) -m venv --clear $(VENV)
 	@$(UV) --version >/dev/null 2>&1 || { $(PYTHON3) -m venv --clear $(VENV)/uv && \
 	  $(VENV)/uv/bin/python -m pip install --quiet uv==$(UV_VERSION); } || true
 	@echo "Installing what requirements.lock names; the first time takes minutes and 6 GB."
