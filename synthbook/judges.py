@@ -18,7 +18,7 @@ from synthbook.training import Batch, Networks, Player, Recipe
 
 @dataclass(frozen=True)
 class SegmenterConfig:
-    """`classes` labels; channels at full resolution are `width`, doubled at each of four halvings."""
+    """`classes` labels; `width` channels at full resolution, more after each of four halvings."""
 
     classes: int
     width: int = 16
@@ -92,7 +92,8 @@ def segmenter_recipe(data: str, size: int, *, images: int, batch: int = 16,
     def probe(nets: Networks) -> dict[str, float]:
         if not stacked:
             items = [held[i] for i in range(len(held))]
-            stacked.update({k: torch.stack([item[k] for item in items]) for k in ("image", "label")})
+            for key in ("image", "label"):
+                stacked[key] = torch.stack([item[key] for item in items])
         device = next(nets["segmenter"].parameters()).device
         predicted = nets["segmenter"](stacked["image"].to(device)).argmax(1).cpu()
         return {"held_out_accuracy": float((predicted == stacked["label"]).float().mean())}

@@ -38,7 +38,8 @@ def test_the_fit_has_the_moments_of_the_aggregated_posterior():
 def test_a_class_that_is_rarely_there_keeps_the_standard_normal():
     model = SMIS(TINY).eval()
     fit_prior(model, items())
-    assert torch.equal(model.centre[3], torch.zeros(3)) and torch.equal(model.spread[3], torch.eye(3))
+    assert torch.equal(model.centre[3], torch.zeros(3))
+    assert torch.equal(model.spread[3], torch.eye(3))
     fit_prior(SMIS(TINY), [])
     few = SMIS(TINY)
     fit_prior(few, items(10))

@@ -185,7 +185,8 @@ class Encoder(nn.Module):
             x = F.leaky_relu(conv(x), 0.2)
         if config.split and not config.latent_map:
             weight = F.avg_pool2d(onehot, 2 ** len(config.encoder)).unsqueeze(2)
-            x = masked_mean(x.unflatten(1, (config.classes, -1)), weight).flatten(1)[..., None, None]
+            x = masked_mean(x.unflatten(1, (config.classes, -1)), weight)
+            x = x.flatten(1)[..., None, None]
         mu, logvar = self.mu(x), self.logvar(x).clamp(-10, 10)
         if config.split:
             present = onehot.amax((-2, -1)).repeat_interleave(config.latent, 1)[..., None, None]
