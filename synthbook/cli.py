@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import shlex
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -13,10 +12,8 @@ from synthbook.files import BookError, reason
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 on success, 1 where a check failed, 2 after one line of refusal."""
-    arguments = sys.argv[1:] if arguments is None else arguments
     try:
         options = build_parser().parse_args(arguments)
-        options.arguments = arguments
         return options.run(options) or 0
     except BookError as error:
         print(f"synthbook: {error}", file=sys.stderr)
@@ -163,7 +160,9 @@ def train(options) -> int:
         recipe = replace(recipe, images=options.images)
     out = options.out or Path("runs") / str(name)
     require_space(out, PUBLISHED if options.scale == "paper" else CHECKPOINT)
-    command = "python -m synthbook " + shlex.join(options.arguments)
+    command = f"python -m synthbook train {name} --scale {scale}"  # all that decides the weights
+    command += f" --images {options.images}" if options.images else ""
+    command += " --data DIR" if options.data else ""
     about, noted = {"command": command, "scale": scale, "model": str(name)}, []
 
     def note(run):  # with the first step: a run that is refused leaves nothing behind

@@ -152,6 +152,8 @@ def train(recipe: Recipe, *, seed: int = 0, out: str | Path | None = None, resum
     hooks       : called with the run after every step.
     """
     where = choose(device)
+    if where.device.type == "cuda" and where.device.index is not None:
+        torch.cuda.set_device(where.device)
     accelerator = Accelerator(
         mixed_precision=where.precision, cpu=where.device.type == "cpu",
         gradient_accumulation_steps=recipe.accumulate, step_scheduler_with_optimizer=False)
@@ -170,8 +172,10 @@ def train(recipe: Recipe, *, seed: int = 0, out: str | Path | None = None, resum
         for name, player in recipe.players.items()}
     run = Run(recipe, networks, averaged, device=where.reason)
     folder = Path(out) if out is not None else None
-    if resume and folder is not None:
+    if folder is not None and resume:
         load_checkpoint(folder, run, optimisers, seed)
+    elif folder is not None:
+        (folder / "log.jsonl").unlink(missing_ok=True)
 
     data, last = recipe.data(), -(-recipe.images // recipe.batch)
     batches = Batches(len(data), recipe.batch, seed, run.step, last,

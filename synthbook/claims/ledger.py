@@ -162,8 +162,7 @@ def row(c: Claim) -> dict[str, Any]:
         conditions = judged(c, results)
         decided = overall(conditions)
     except Missing as missing:
-        needs = [str(argument) for argument in missing.args]
-        needs += [c.needs] if c.needs else []
+        needs = ([c.needs] if c.needs else []) + [str(argument) for argument in missing.args]
     shown = decided.threshold if decided else c.thresholds[0]
     return {
         "id": c.id, "statement": c.statement, "where": c.where,
@@ -187,11 +186,22 @@ def gather(c: Claim) -> list[dict[str, evidence.Result]]:
                 result = evidence.find(model, c.data, seed, c.scale)
                 found[-1][model.partition("/")[2]] = result
             except Missing as missing:
-                lacking += [str(missing)] if str(missing) not in lacking else []
+                lacking.append(str(missing))
     if lacking:
-        raise Missing(*lacking)
+        raise Missing(*together(lacking))
     evidence.alike(result for seed in found for result in seed.values())
     return found
+
+
+def together(lacking: list[str]) -> list[str]:
+    """What differs only in the seed of a full name, as one text that lists the seeds."""
+    seeds: dict[str, list[str]] = {}
+    for text in lacking:
+        match = re.search(r"-s(\d+)\b", text)
+        key = text.replace(match[0], "") if match else text
+        seeds.setdefault(key, []).extend([match[1]] if match else [])
+    return [f"{key}, seed{'s' * (len(n) > 1)} {', '.join(n)}" if n else key
+            for key, n in seeds.items()]
 
 
 def judged(c: Claim, results: list[dict[str, evidence.Result]]) -> list[Condition]:
@@ -229,9 +239,7 @@ def text(ledgers: list[dict]) -> str:
                 lines.append(f"{'':21s}{k['quantity']}: {k['value']:.4g} [{low}, {high}], asked "
                              f"{k['relation']} {k['threshold']:g}, {k['status']}")
             if c["needs"]:
-                more = [f"and {len(c['needs']) - 4} more"] if len(c["needs"]) > 5 else []
-                needs = c["needs"][:4] + more if more else c["needs"]
-                lines.append(textwrap.fill("needs " + "; ".join(needs), 98,
+                lines.append(textwrap.fill("needs " + "; ".join(c["needs"]), 98,
                                            initial_indent=" " * 21, subsequent_indent=" " * 21))
         lines.append("")
     return "\n".join(lines).rstrip()

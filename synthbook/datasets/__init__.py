@@ -4,7 +4,7 @@ from typing import Any
 
 from torch.utils.data import Dataset
 
-from synthbook.files import BookError
+from synthbook.files import BookError, verify_art
 
 
 def dataset(name: str, split: str = "train", **knobs: Any) -> Dataset:
@@ -17,12 +17,15 @@ def dataset(name: str, split: str = "train", **knobs: Any) -> Dataset:
     from synthbook.datasets.deepfashion import DeepFashion
     from synthbook.datasets.faces import Faces
     from synthbook.datasets.folder import Folder
+    from synthbook.datasets.generated import Generated
     from synthbook.datasets.places import Places
 
     kinds = {"places": Places, "faces": Faces, "cityscapes": Cityscapes,
              "deepfashion": DeepFashion, "folder": Folder}
     if name not in kinds:
         raise BookError(f"unknown dataset {name!r}: choose one of {', '.join(kinds)}")
+    if issubclass(kinds[name], Generated):
+        verify_art(name)
     try:
         return kinds[name](split, **knobs)
     except TypeError as error:

@@ -90,7 +90,19 @@ def page_model(network: SMIS, limits: Limits, name: str) -> tuple[Any, dict[str,
     return proto, {
         "storage": storage, "bytes": size, "gmac": round(cost, 4), "opset": OPSET,
         "inputs": shapes, "outputs": {"image": ["N", 3, *network.config.size]},
+        "prior": prior(network),
         "parity": {"inputs": INPUTS, "unit": "grey levels of 255", **errors}}
+
+
+def prior(network: SMIS) -> dict[str, list] | None:
+    """How the page draws `z`: class k's is `centre[k] + spread[k] @ n`, n from N(0, 1).
+
+    None where all of `z` is N(0, 1).
+    """
+    if network.config.latent_map:
+        return None
+    rounded = lambda x: np.round(x.double().numpy(), 5).tolist()
+    return {"centre": rounded(network.centre), "spread": rounded(network.spread)}
 
 
 def onnx_and_runtime():
@@ -221,6 +233,7 @@ def gmac(network: SMIS) -> float:
     """1e9 multiply-adds of the generator for one image."""
     from torch.utils.flop_counter import FlopCounterMode
 
+    inputs = painted(network, 1)
     with FlopCounterMode(display=False) as counter:
-        network(*painted(network, 1))
+        network(*inputs)
     return counter.get_total_flops() / 2e9

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from synthbook.files import BookError, cache_dir, data_dir, read_tensors, sha256
+from synthbook.files import BookError, cache_dir, data_dir, read_tensors, sha256, verified
 from synthbook.metrics.estimate import check_images
 
 NATIVE = 64  # pixels: LPIPS was calibrated on 64 x 64 patches; smaller images are enlarged
@@ -64,6 +64,8 @@ def convolutions(network: str = "alexnet") -> nn.Sequential:
     if network == "vgg16" and not path.is_file():
         raise BookError(f"{path} does not exist: make it with the two commands at the head of "
                         "data/make/convolutions.py")
+    if network == "alexnet":
+        verified(path)
     state, _ = read_tensors(path)
     features = _empty(network)
     try:

@@ -37,8 +37,8 @@ class Budget:
     draws: int = 3
 
 
-BUDGETS = {"smoke": Budget(40, 3, 2), "laptop": Budget(200, 8, 2), "ablation": Budget(1000, 40),
-           "ship": Budget(1000, 50)}
+BUDGETS = {"smoke": Budget(40, 3, 2), "laptop": Budget(200, 8, 2), "ablation": Budget(600, 30),
+           "ship": Budget(600, 30)}
 
 
 class Sampler(Protocol):
@@ -48,8 +48,12 @@ class Sampler(Protocol):
 
 
 def label_maps(data: Generated, scenes: list[Any]) -> Tensor:
-    """The true label maps of scenes, (B, H, W)."""
-    return torch.from_numpy(np.stack([data.render(s).label for s in scenes]).astype(np.int64))
+    """The true label maps of scenes, (B, H, W); each scene is rendered for it once."""
+    known = data.__dict__.setdefault("_label_maps", {})
+    for scene in scenes:
+        if id(scene) not in known:  # kept with its scene, so that no id is used twice
+            known[id(scene)] = scene, torch.from_numpy(data.render(scene).label.astype(np.int64))
+    return torch.stack([known[id(scene)][1] for scene in scenes])
 
 
 class ModelSampler:

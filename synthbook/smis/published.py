@@ -1,9 +1,8 @@
 """The published setting of GroupDNet, for those who have the data and the machines.
 
-Sizes, losses, optimiser and schedule are those of the released code. What differs: pictures of
-single classes stay in place, as the paper says (the code enlarges each to the whole frame);
-label maps are averaged down, not picked; the posterior of an absent class is the prior; the
-learning rate falls with every step, not every epoch; steps on a GPU are in bfloat16.
+Losses, sizes, optimiser and schedule are the released code's. Not so: pictures of single classes
+stay in place, as in the paper (the code enlarges each); label maps are averaged down, not picked;
+an absent class has the prior; the rate falls every step; steps on a GPU are in bfloat16.
 """
 
 from dataclasses import dataclass
@@ -129,15 +128,14 @@ def published_recipe(name: str, root: str | Path, *, perceptual: Perceptual | No
 
     perceptual : the published one is :func:`synthbook.smis.perceptual.vgg19`; None: no term.
     images     : length of the run; the published number of epochs unless given.
-    setting    : another setting of the same form; `workers`: processes that read files.
+    setting    : another of the same form, for tests; `workers`: processes that read files.
     """
     if name not in PUBLISHED:
         raise BookError(f"no published setting for {name!r}: choose {' or '.join(PUBLISHED)}")
     setting = setting or PUBLISHED[name]
     borders = {"edges": True} if setting.model.map_channels == 2 else {}
-    read = lambda split, count=None: dataset(
-        name, split, root=root, size=setting.model.size, count=count, **borders)
-    data, shown = read("train"), read(setting.held_out, 4)
+    read = partial(dataset, name, root=root, size=setting.model.size, **borders)
+    data, shown = read("train"), read(setting.held_out, count=4)
     held = torch.utils.data.default_collate([shown[i] for i in range(len(shown))])
     return Recipe(
         config=setting, data=lambda: data, build=lambda: build(setting),

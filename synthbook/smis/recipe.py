@@ -211,7 +211,7 @@ def deviations(w: Weights = Weights()) -> tuple[tuple[str, str, str, str], ...]:
         ("label maps in CG-Norm", "nearest pixel", "area average",
          "thin regions survive at the coarsest size"),
         ("borders of instances", "given on Cityscapes", "not given",
-         "the drawn classes are not split into instances"),
+         "the label map is the only input"),
         ("hidden channels of CG-Norm", "128, or classes times groups", "64 or fewer", "cost"),
         ("spectral norm in the decoder", "on the blocks' convolutions", "none",
          "cost"),
