@@ -72,7 +72,7 @@ def tuples(stored: dict) -> dict:
     return {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
 
 
-SMALL = {"smoke": {"count": 64}, "laptop": {"count": 600}}
+SMALL = {"smoke": {"count": 64}, "laptop": {"count": 400}}
 SMIS_SHORT = Weights(rate_g=2e-3, warm=0.75, ramp=0.1)  # a minute: mostly learning to rebuild
 SMIS_SMALL = {scale: {**small, "batch": 8, "weights": SMIS_SHORT} for scale, small in SMALL.items()}
 SMIS_IMAGES = {"smoke": 64, "laptop": 1_600, "ablation": 24_000, "ship": 400_000}

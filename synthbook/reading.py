@@ -1,11 +1,11 @@
-"""What chapters use to show the package itself: its source, and tables of computed values."""
+"""What chapters show besides pictures: the package's source, tables, numbers for the text."""
 
 import html
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from IPython.display import HTML, Code
+from IPython.display import HTML, Code, display
 
 
 def show_source(thing: Callable | type) -> Code:
@@ -33,3 +33,13 @@ def interval(estimate: dict, digits: int = 3) -> str:
     """`value [low, high]` of a stored estimate."""
     return (f"{estimate['value']:.{digits}f} [{estimate['low']:.{digits}f}, "
             f"{estimate['high']:.{digits}f}]")
+
+
+def glue(name: str, value: float) -> None:
+    """Keep a number for the text, which prints it by ``{glue:text}`name:.1f` ``.
+
+    Emits what `myst_nb.glue(name, value, display=False)` does, without importing Sphinx.
+    """
+    prefix = "application/papermill.record/"
+    display({prefix + "text/plain": repr(float(value))}, raw=True,
+            metadata={"scrapbook": {"name": name, "mime_prefix": prefix}})

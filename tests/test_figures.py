@@ -1,4 +1,4 @@
-"""Recorded figures: what a page without a kernel holds, and that its sliders move."""
+"""Recorded figures and live ones, panels with their truth, and numbers for the text."""
 
 import base64
 import io
@@ -6,11 +6,14 @@ import json
 import os
 import shutil
 from html.parser import HTMLParser
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from synthbook import plots, reading
 from synthbook.figures.recorded import recorded
 from synthbook.files import BookError
 
@@ -147,3 +150,52 @@ def test_keys_move_the_sliders_and_the_picture_follows(tab):
     assert first.locator(".said").inner_text() == "tree, second"
     assert first.locator("output").all_inner_texts() == ["tree", "second"]
     assert second.locator("img").get_attribute("alt") == "A scene: sky, as it was"
+
+
+def test_panels_legend_boxes_and_matrix_draw_what_they_are_given():
+    figure, axes = plots.panels(list(FRAMES[:3]), ["a", "b", "c"], columns=2)
+    assert len(axes) == 4 and [one.get_title() for one in axes] == ["a", "b", "c", ""]
+    assert [len(one.images) for one in axes] == [1, 1, 1, 0]
+    plots.legend(axes[0], ["sky", "sea"], np.array([[0, 0, 255], [0, 255, 0]], np.uint8))
+    legend = axes[0].get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["sky", "sea"]
+    assert [patch.get_facecolor()[:3] for patch in legend.get_patches()] == [(0, 0, 1), (0, 1, 0)]
+    plots.boxes(axes[1], np.array([[1, 0, 1, 3, 4]]), ["sky", "sea"])
+    assert axes[1].patches[0].get_bbox().bounds == (-0.5, 0.5, 3, 3)
+    assert [text.get_text() for text in axes[1].texts] == ["sea"]
+    drawn = plots.matrix(axes[2], np.array([[1.0, np.nan], [np.nan, 1.0]]), ["sky", "sea"], "r")
+    assert drawn.get_clim() == (-1, 1)
+
+
+def test_a_glued_number_is_what_myst_nb_reads(monkeypatch):
+    from myst_nb.ext.glue import glue as reference
+
+    kept = []
+    for module in ("synthbook.reading", "myst_nb.ext.glue"):
+        name = "display" if module.startswith("synthbook") else "ipy_display"
+        monkeypatch.setattr(f"{module}.{name}", lambda *a, **k: kept.append((a, k)))
+    reading.glue("a-number", np.float64(1.25))
+    reference("a-number", 1.25, display=False)
+    assert kept[0] == kept[1]
+
+
+def live_cells():
+    """The code of the data chapter up to its sliders, but for the figures between."""
+    path = Path(__file__).resolve().parent.parent / "chapters" / "data.ipynb"
+    sources = ["".join(cell["source"]) for cell in json.loads(path.read_text())["cells"]
+               if cell["cell_type"] == "code"]
+    first = next(k for k, text in enumerate(sources) if "def redrawn(" in text)
+    head = "\n".join(line for line in sources[0].splitlines() if not line.startswith("%"))
+    return [head, 'data = dataset("places", "val")', *sources[first:first + 2]]
+
+
+def test_in_jupyter_the_data_chapter_has_live_sliders(monkeypatch):
+    shown = []
+    monkeypatch.delenv("SYNTHBOOK_STATIC", raising=False)
+    monkeypatch.setattr("ipywidgets.widgets.interaction.display", shown.append)
+    names = {"__name__": "chapter"}
+    exec("\n".join(live_cells()), names)
+    (panel,) = shown
+    assert [slider.description for slider in panel.children[:4]] == [
+        "index", "name", "draw", "light"]
+    assert names["look"].widget is panel

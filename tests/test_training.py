@@ -87,7 +87,7 @@ def test_run_killed_at_random_resumes_identically(tmp_path):
     script = (f"import sys; sys.path.insert(0, {str(os.path.dirname(__file__))!r})\n"
               "import torch; torch.set_num_threads(1)\n"
               "import test_training as t\n"
-              "t.train(t.tiny_recipe(4000), out=sys.argv[1], resume=True, progress=False,"
+              "t.train(t.tiny_recipe(480), out=sys.argv[1], resume=True, progress=False,"
               " checkpoint_minutes=0)\n")
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-c", script]
