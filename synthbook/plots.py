@@ -145,7 +145,7 @@ def panels(pictures: Sequence[Tensor], titles: Sequence[str], columns: int,
     for one in axes:
         one.set_axis_off()
     for one, picture, title in zip(axes, pictures, titles, strict=False):
-        one.imshow(pixels(picture), interpolation="nearest")
+        one.imshow(pixels(picture))
         one.set_title(title, fontsize=9)
     return figure, axes
 

@@ -21,7 +21,7 @@ from synthbook.plots import pixels
 STYLE = """
 .recorded { max-width: 34rem; margin: 0 auto; }
 .recorded img { display: block; width: 100%; height: auto; margin: 0 auto;
-  image-rendering: pixelated; background: none; }
+  image-rendering: pixelated; }
 .recorded .said { margin: .5rem 0; min-height: 1.5em; text-align: center; }
 .recorded .sliders { display: grid; grid-template-columns: max-content 1fr minmax(5.5rem, auto);
   gap: .25rem .75rem; align-items: center; }
@@ -31,6 +31,10 @@ STYLE = """
   accent-color: var(--pst-color-primary, var(--jp-brand-color1, auto)); }
 .recorded output { font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
 .recorded .origin { margin: .5rem 0 0; font-size: .85em; opacity: .8; text-align: center; }
+html[data-theme="dark"] .bd-content div.cell_output .text_html:has(div.recorded) {
+  background: none; color: inherit; padding: 0; }
+html[data-theme="dark"] .bd-content div.cell_output .recorded img {
+  background: none; border-radius: 0; padding: 0; }
 @media print { .recorded .sliders { display: none; } }
 """
 
