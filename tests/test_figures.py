@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from IPython.core.interactiveshell import InteractiveShell
 from PIL import Image
 
 from synthbook import plots, reading
@@ -193,8 +194,9 @@ def test_in_jupyter_the_data_chapter_has_live_sliders(monkeypatch):
     shown = []
     monkeypatch.delenv("SYNTHBOOK_STATIC", raising=False)
     monkeypatch.setattr("ipywidgets.widgets.interaction.display", shown.append)
-    names = {"__name__": "chapter"}
-    exec("\n".join(live_cells()), names)
+    shell = InteractiveShell()
+    shell.run_cell("\n".join(live_cells())).raise_error()
+    names = shell.user_ns
     (panel,) = shown
     assert [slider.description for slider in panel.children[:4]] == [
         "index", "name", "draw", "light"]
