@@ -47,7 +47,7 @@ class Reference:
     live: float
 
 
-REFERENCE = Reference(speed=115.0, book=2.9, live=0.6)
+REFERENCE = Reference(speed=115.0, book=2.7, live=0.6)
 
 
 def checks() -> list[Check]:
