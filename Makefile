@@ -34,7 +34,8 @@ $(STAMP):
 	@rm -f $(VENV)/.synthbook-* && touch $@
 
 vendor: _vendor/.stamp ## fetch the page's third-party JavaScript named by package-lock.json
-_vendor/.stamp: package.json package-lock.json web/vendor.py | $(STAMP)
+_vendor/.stamp: package.json package-lock.json web/vendor.py web/figures/worker.js \
+    web/figures/tools.js synthbook/figures/web.py | $(STAMP)
 	@$(PY) web/vendor.py
 
 book: .venv vendor ## execute every chapter and build _build/html
@@ -45,7 +46,8 @@ test: .venv vendor ## unit tests, the book at scale smoke, that site in a browse
 	$(PY) _ext/build_book.py --scale smoke --output _build/smoke
 	SYNTHBOOK_SITE=_build/smoke/html $(PY) -m pytest -m site
 
-lab: .venv ## JupyterLab on the chapters
+lab: .venv ## JupyterLab on the chapters, with notebooks to do their exercises in
+	@$(PY) -m synthbook exercises
 	@$(PY) -m jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/chapters
 
 clean: ## remove what was built, keep the environment

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 EXECUTION = ("synthbook", "data", "requirements.lock")
-PAGES = ("_config.yml", "_toc.yml", "_ext", "_static", "references.bib")
+PAGES = ("_config.yml", "_toc.yml", "_ext", "_static", "references.bib", "web/figures")
 NAME = ".execution-key"
 
 

@@ -3,7 +3,9 @@
 import os
 from pathlib import Path
 
+import exercise_pages
 import kernel_wakeup
+import live_figures
 from docutils import nodes
 from myst_nb.sphinx_ import NbMetadataCollector
 from sphinx.application import Sphinx
@@ -83,4 +85,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("builder-inited", add_vendored)
     app.connect("doctree-read", require_alt)
     app.connect("doctree-resolved", fill_run_time)
+    live_figures.setup(app)
+    exercise_pages.setup(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

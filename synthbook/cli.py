@@ -105,6 +105,10 @@ def build_parser() -> argparse.ArgumentParser:
 
     command = add("export", export, "a model as the page runs it")
     command.add_argument("model")
+
+    command = add("exercises", exercises, "notebooks to do the chapters' exercises in")
+    command.add_argument("chapter", nargs="?", help="data, smis, ...; all unless given")
+    command.add_argument("--out", type=Path, metavar="DIR", default=Path("exercises"))
     return parser
 
 
@@ -166,12 +170,14 @@ def train(options) -> int:
     about, noted = {"command": command, "scale": scale, "model": str(name)}, []
 
     def note(run):  # with the first step: a run that is refused leaves nothing behind
-        if not noted:
+        if run.main and not noted:
             noted.append(about)
             write_json(out / "command.json", about)
 
     run = run_training(recipe, seed=name.seed, out=out, resume=options.resume,
                        max_minutes=options.max_minutes, device=options.device, hooks=[note])
+    if not run.main:
+        return 0
     path = models.write_weights(run, name, out, command, scale)
     print(f"{run.images} images in {run.seconds / 60:.1f} minutes on {run.device}\n{path}")
     return 0
@@ -229,7 +235,22 @@ def weights(options) -> int:
 
 def export(options) -> int:
     """Export a model for the page."""
-    from synthbook.figures import export as write
+    from synthbook.figures.export import export as write
+    from synthbook.files import read_json
 
-    print(write(options.model))
+    path = write(options.model)
+    report = read_json(path.with_suffix(".json"))
+    parity = report["parity"]
+    print(f"{path}: {report['bytes'] / 1e6:.2f} MB as {report['storage']}, "
+          f"{report['gmac']:.2f} GMAC, {parity['mean']:.2f} grey levels from torch on average, "
+          f"{parity['p999']:.2f} at the 99.9th percentile of {parity['inputs']} inputs")
+    return 0
+
+
+def exercises(options) -> int:
+    """Write the readers' notebooks; those that are there already stay as they are."""
+    from synthbook.exercises import notebooks
+
+    for slug in [options.chapter] if options.chapter else notebooks.with_exercises():
+        print(notebooks.write(slug, options.out))
     return 0

@@ -15,9 +15,9 @@ from torch import Tensor
 from synthbook import judges, metrics, models, scale as scales
 from synthbook.datasets import dataset
 from synthbook.datasets.generated import Generated
-from synthbook.files import BookError, data_dir, read_json, write_json
+from synthbook.files import BookError, data_dir, read_record, write_json
 from synthbook.metrics import Estimate, Extractor
-from synthbook.smis import measure
+from synthbook.smis import applied, measure
 
 SEED = 7  # of layouts and latents; training used others
 
@@ -25,9 +25,9 @@ Rows = dict[str, dict[str, Estimate]]
 
 
 @lru_cache(maxsize=4)
-def judge_for(data: str, size: int) -> judges.Segmenter:
-    """The segmenter judge of a dataset."""
-    return models.load(f"judges/segmenter@{data}-{size}-s0")
+def judge_for(judge: str, data: str, size: int) -> judges.Segmenter:
+    """The `judge` of a dataset and its number of classes: `judges/segmenter`, `…-8`, `…-40`."""
+    return models.load(f"{judge}@{data}-{size}-s0")
 
 
 def feature_spaces(judge: judges.Segmenter, size: int) -> dict[str, Extractor]:
@@ -67,7 +67,8 @@ class Setup:
     @cached_property
     def judge(self) -> judges.Segmenter:
         """The segmenter of this dataset."""
-        return judge_for(self.name.dataset, self.name.size)
+        judge = models.MODELS[self.name.model].judge
+        return judge_for(judge, self.name.dataset, self.name.size)
 
     @cached_property
     def spaces(self) -> dict[str, Extractor]:
@@ -106,6 +107,8 @@ def evaluate(text: str, *, scale: str = "ship", seed: int = 0,
     name = models.resolve(text)
     if name.dataset in models.REAL:
         raise BookError(f"{name} has no evaluation: its references need data that can be redrawn")
+    if not 0 <= seed < 2**32:
+        raise BookError(f"seed {seed} is out of range: choose 0 to 4294967295")
     stored = models.record(Path(weights) if weights is not None else name.weights)
     if name.model.startswith("judges/"):
         rows, reference = evaluate_segmenter(name, stored, scale, weights), {}
@@ -122,17 +125,23 @@ def evaluate(text: str, *, scale: str = "ship", seed: int = 0,
 
 def evaluate_smis(name: models.Name, stored: dict, scale: str, seed: int,
                   weights) -> tuple[dict[str, Estimate], Rows]:
-    """Control, realism and reconstruction of a SMIS model, and the reference rows."""
+    """Control, realism, reconstruction and applications of a model from label maps to images.
+
+    With the reference rows. What needs an encoder is left out where the model has none.
+    """
     setup = Setup(name, stored["config"]["knobs"], measure.BUDGETS[scale])
     model = models.load(str(name), weights=weights)
     sampler = measure.ModelSampler(model, setup.test, seed)
     oracle = measure.Oracle(setup.test, SEED)
-    rows = setup.row(sampler) | measure.rebuilding(model, setup.test, setup.budget.images // 4)
-    carried = measure.control(measure.Encoded(model, oracle), setup.test, setup.budget)
-    rows |= {f"encoded_{key}": value for key, value in carried.items()}
-    published = setup.row(measure.ModelSampler(model, setup.test, seed, fitted=False))
-    rows |= {f"normal_{key}": value for key, value in published.items()}
-    rival = replace(name, model="smis/vspade")
+    rows = setup.row(sampler)
+    if model.encoder is not None:
+        rows |= measure.rebuilding(model, setup.test, setup.budget.images // 4)
+        carried = measure.control(measure.Encoded(model, oracle), setup.test, setup.budget)
+        rows |= {f"encoded_{key}": value for key, value in carried.items()}
+        published = setup.row(measure.ModelSampler(model, setup.test, seed, fitted=False))
+        rows |= {f"normal_{key}": value for key, value in published.items()}
+    rows |= applied.applications(model, setup.test, setup.budget.layouts)
+    rival = replace(name, model=models.MODELS[name.model].rival)
     if name != rival and rival.weights.exists():
         other = measure.ModelSampler(models.load(str(rival)), setup.test, seed)
         mine, theirs = (measure.pictures(s, setup.scenes) for s in (sampler, other))
@@ -180,7 +189,7 @@ def stored(text: str) -> dict:
     path = result_path(name)
     if not path.exists():
         raise BookError(f"no result at {path}: run python -m synthbook evaluate {name} --save")
-    result = read_json(path)
+    result = read_record(path, "weights", "metrics", "references")
     if result["weights"] != models.record(name.weights)["sha256"]:
         raise BookError(f"{path} is of other weights: run python -m synthbook evaluate {name} "
                         "--save")

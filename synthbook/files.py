@@ -14,11 +14,12 @@ import struct
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import safetensors.torch
-import torch
 from safetensors import SafetensorError, safe_open
+
+if TYPE_CHECKING:
+    import torch  # seconds to import, and what reads no tensors needs none
 
 
 class BookError(Exception):
@@ -159,7 +160,7 @@ def write_json(path: str | Path, value: Any) -> None:
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
-def read_tensors(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+def read_tensors(path: str | Path) -> tuple[dict[str, "torch.Tensor"], dict[str, str]]:
     """Tensors and metadata of a safetensors file."""
     if not Path(path).is_file():
         raise BookError(f"{path} does not exist")
@@ -172,9 +173,11 @@ def read_tensors(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, s
 
 
 def write_tensors(
-    path: str | Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None = None
+    path: str | Path, tensors: dict[str, "torch.Tensor"], metadata: dict[str, str] | None = None
 ) -> None:
     """Write tensors and metadata as safetensors, replacing `path` in one step."""
+    from safetensors.torch import save_file
+
     plain, held = {}, set()
     for name, tensor in tensors.items():
         value = tensor.detach().cpu().contiguous()
@@ -185,4 +188,4 @@ def write_tensors(
         plain[name] = value
     require_space(Path(path).parent, sum(t.nbytes for t in plain.values()) + 4096)
     with replacing(path) as temporary:
-        safetensors.torch.save_file(plain, temporary, metadata)
+        save_file(plain, temporary, metadata)

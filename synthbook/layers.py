@@ -104,6 +104,15 @@ def reparameterise(mu: Tensor, logvar: Tensor) -> Tensor:
     return mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)
 
 
+def begin_as_signal(mu: nn.Module, logvar: nn.Module) -> None:
+    """Start a posterior's two last layers so that its codes are signal, not noise.
+
+    Such codes are learned many times faster: orthogonal means, variances of exp(-4).
+    """
+    nn.init.orthogonal_(mu.weight, 2.0)
+    nn.init.constant_(logvar.bias, -4.0)
+
+
 def xavier(network: nn.Module, gain: float) -> nn.Module:
     """Convolutions with Xavier-normal weights (Glorot and Bengio 2010) and no bias, in place."""
     for layer in network.modules():

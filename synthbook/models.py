@@ -5,15 +5,14 @@ A name is `slug/variant[@dataset-size-sSEED]`: `smis` means `smis/groupdnet@plac
 
 import re
 import subprocess
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import nn
-from torch.utils.data import Dataset
 
-from synthbook import judges, scale as scales, smis
+from synthbook import scale as scales
+from synthbook.catalogue import DATASETS, DEFAULTS, MODELS, REAL
 from synthbook.files import (
     BookError,
     data_dir,
@@ -23,84 +22,7 @@ from synthbook.files import (
     write_json,
     write_tensors,
 )
-from synthbook.smis.perceptual import vgg19
-from synthbook.smis.prior import fit_prior
-from synthbook.smis.published import published_recipe
-from synthbook.smis.recipe import Weights
-from synthbook.smis.recipe import recipe as smis_recipe
 from synthbook.training import Recipe, Run
-
-
-@dataclass(frozen=True)
-class Model:
-    """What the book knows of one `slug/variant`.
-
-    Parameters
-    ----------
-    recipe   : (dataset, size, images, **settings) to the training recipe.
-    assemble : a stored config to the module that :func:`load` returns.
-    images   : length of a run at each scale.
-    sizes    : image sizes that exist.
-    parts    : names of the run's networks that ship; one alone is the module itself.
-    paper    : (dataset, root) to the published recipe, where there is one.
-    finish   : what is set on the trained module from the training data.
-    settings : further arguments of `recipe` at a scale: fewer items, other loss weights.
-    """
-
-    recipe: Callable[..., Recipe]
-    assemble: Callable[[dict], nn.Module]
-    images: dict[str, int]
-    parts: tuple[str, ...]
-    sizes: tuple[int, ...] = (32, 64)
-    paper: Callable[..., Recipe] | None = None
-    finish: Callable[[nn.Module, Dataset], None] | None = None
-    settings: dict[str, dict] = field(default_factory=lambda: SMALL)
-
-
-def smis_module(stored: dict) -> nn.Module:
-    """A SMIS network from its stored setting."""
-    return smis.SMIS(smis.Config(**tuples(stored["model"])))
-
-
-def segmenter_module(stored: dict) -> nn.Module:
-    """A segmenter judge from its stored config."""
-    return judges.Segmenter(judges.SegmenterConfig(**tuples(stored)))
-
-
-def tuples(stored: dict) -> dict:
-    """JSON's lists as the tuples that frozen configs hold."""
-    return {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
-
-
-SMALL = {"smoke": {"count": 64}, "laptop": {"count": 400}}
-SMIS_SHORT = Weights(rate_g=2e-3, warm=0.75, ramp=0.1)  # a minute: mostly learning to rebuild
-SMIS_SMALL = {scale: {**small, "batch": 8, "weights": SMIS_SHORT} for scale, small in SMALL.items()}
-SMIS_IMAGES = {"smoke": 64, "laptop": 1_600, "ablation": 24_000, "ship": 400_000}
-JUDGE_IMAGES = {"smoke": 64, "laptop": 2_000, "ablation": 16_000, "ship": 48_000}
-
-
-def smis_model(variant: str) -> Model:
-    """GroupDNet or one of its relatives."""
-    return Model(lambda *a, **k: smis_recipe(variant, *a, **k), smis_module, SMIS_IMAGES,
-                 ("generator", "encoder"), finish=fit_prior, settings=SMIS_SMALL)
-
-
-def smis_paper(data: str, root: Path) -> Recipe:
-    """GroupDNet as published."""
-    return published_recipe(data, root, perceptual=vgg19())
-
-
-MODELS = {
-    "smis/groupdnet": replace(smis_model("groupdnet"), paper=smis_paper),
-    "smis/vspade": smis_model("vspade"),
-    "smis/groupnet": smis_model("groupnet"),
-    "smis/groupenc": smis_model("groupenc"),
-    "judges/segmenter": Model(judges.segmenter_recipe, segmenter_module, JUDGE_IMAGES,
-                              ("segmenter",)),
-}
-DEFAULTS = {"smis": "smis/groupdnet", "judges": "judges/segmenter"}
-DATASETS = ("places", "faces")
-REAL = {"deepfashion": 256, "cityscapes": 256}  # published heights; read from the user's folder
 
 
 @dataclass(frozen=True)
@@ -138,9 +60,10 @@ def parse(text: str, scale: str = "ship") -> Name:
         raise BookError(f"cannot read {tail!r} in {text!r}: write {head}@places-64-s0, "
                         "that is dataset-size-sSEED")
     dataset, size, seed = match[1], int(match[2]), int(match[3])
-    known = (*DATASETS, *(REAL if MODELS[head].paper else ()))
+    known = (*MODELS[head].datasets, *(REAL if MODELS[head].paper else ()))
     if dataset not in known:
-        raise BookError(f"unknown dataset {dataset!r}: choose one of {', '.join(known)}")
+        problem = f"{head} has no" if dataset in DATASETS else "unknown"
+        raise BookError(f"{problem} dataset {dataset!r}: choose one of {', '.join(known)}")
     sizes = (REAL[dataset],) if dataset in REAL else MODELS[head].sizes
     if size not in sizes:
         raise BookError(f"{head} has no size {size}: choose one of "
@@ -230,18 +153,19 @@ def assembled(run: Run, name: Name) -> nn.Module:
     model = MODELS[name.model]
     module = model.assemble(asdict(run.recipe.config))
     own = module.state_dict()
-    module.load_state_dict({**own, **ship_state(run, model.parts)})
+    module.load_state_dict({**own, **ship_state(run, module, model.parts)})
     module.eval().requires_grad_(False)
     if model.finish:
         model.finish(module, run.recipe.data())
     return module
 
 
-def ship_state(run: Run, parts: tuple[str, ...]) -> dict[str, torch.Tensor]:
-    """The tensors of the networks in `parts`, averaged where an average is kept."""
-    if len(parts) == 1:
-        return run.best[parts[0]].state_dict()
-    return {f"{part}.{key}": value for part in parts
+def ship_state(run: Run, module: nn.Module, parts: tuple[str, ...]) -> dict[str, torch.Tensor]:
+    """The tensors of the networks in `parts`, averaged where an average is kept.
+
+    They are named as in `module`; a part that it does not hold is the module itself.
+    """
+    return {f"{part}.{key}" if hasattr(module, part) else key: value for part in parts
             for key, value in run.best[part].state_dict().items()}
 
 

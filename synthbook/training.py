@@ -95,6 +95,7 @@ class Run:
     images: int = 0
     seconds: float = 0.0
     device: str = ""
+    main: bool = True  # whether this process writes the run's files
     terms: dict[str, float] = field(default_factory=dict)
     log: list[dict] = field(default_factory=list)
 
@@ -159,7 +160,7 @@ def train(recipe: Recipe, *, seed: int = 0, out: str | Path | None = None, resum
         gradient_accumulation_steps=recipe.accumulate, step_scheduler_with_optimizer=False)
     torch.manual_seed(seed)
     plain = recipe.build()
-    if accelerator.num_processes > 1:
+    if accelerator.num_processes > 1 and accelerator.device.type == "cuda":  # not on the CPU
         plain = {k: nn.SyncBatchNorm.convert_sync_batchnorm(n) for k, n in plain.items()}
     averaged = {k: copy.deepcopy(plain[k]).requires_grad_(False).to(accelerator.device)
                 for k in recipe.ema}
@@ -170,7 +171,7 @@ def train(recipe: Recipe, *, seed: int = 0, out: str | Path | None = None, resum
             [p for k in player.networks for p in networks[k].parameters()],
             player.lr, player.betas, weight_decay=player.weight_decay))
         for name, player in recipe.players.items()}
-    run = Run(recipe, networks, averaged, device=where.reason)
+    run = Run(recipe, networks, averaged, device=where.reason, main=accelerator.is_main_process)
     folder = Path(out) if out is not None else None
     if folder is not None and resume:
         load_checkpoint(folder, run, optimisers, seed)
@@ -182,7 +183,7 @@ def train(recipe: Recipe, *, seed: int = 0, out: str | Path | None = None, resum
                       accelerator.process_index, accelerator.num_processes)
     loader = DataLoader(data, batch_sampler=batches, num_workers=recipe.workers)
     bar = tqdm(total=recipe.images, initial=run.images, unit="img", mininterval=2.0,
-               disable=not (progress and accelerator.is_main_process))
+               disable=not (progress and run.main))
     started = saved = time.monotonic()
     before = run.seconds
     marks = {round((k + 1) * last / recipe.snapshots) for k in range(recipe.snapshots)}
@@ -221,21 +222,29 @@ def train(recipe: Recipe, *, seed: int = 0, out: str | Path | None = None, resum
             run.terms = {k: float(v.detach()) for k, v in terms.items()}
             check_finite(run)
             bar.set_postfix({k: f"{v:.3g}" for k, v in run.terms.items()}, refresh=False)
-            note(run, folder if accelerator.is_main_process else None, snapshot)
-        if folder is not None and accelerator.is_main_process and (
+            note(run, folder if run.main else None, snapshot)
+        if folder is not None and run.main and (
                 time.monotonic() - saved > 60 * checkpoint_minutes or run.step == last):
             save_checkpoint(folder, run, optimisers, seed)
             saved = time.monotonic()
         for hook in hooks:
             hook(run)
-        if max_minutes is not None and time.monotonic() - started > 60 * max_minutes:
+        if max_minutes is not None and any_process(
+                accelerator, time.monotonic() - started > 60 * max_minutes):
             break
     bar.close()
-    if folder is not None and accelerator.is_main_process and run.step < last:
+    if folder is not None and run.main and run.step < last:
         save_checkpoint(folder, run, optimisers, seed)
     for network in run.best.values():
         network.eval()
     return run
+
+
+def any_process(accelerator: Accelerator, here: bool) -> bool:
+    """Whether it is so in any process: clocks differ, and all must stop at the same step."""
+    if accelerator.num_processes == 1:
+        return here
+    return bool(accelerator.gather(torch.tensor([here], device=accelerator.device)).any())
 
 
 def schedule(done: float, decay_to: float, decay_from: float = 0.5) -> float:

@@ -9,7 +9,8 @@ import pytest
 import torch
 from layouts import TINY
 
-from synthbook import evaluation, files, judges, models
+from synthbook import evaluation, files, game, judges, models
+from synthbook.baselines import spade
 from synthbook.files import BookError
 from synthbook.metrics import Extractor
 from synthbook.smis import SMIS, measure, recipe
@@ -67,7 +68,8 @@ def test_a_smis_result_has_its_rows_and_references(book, quick):
               "precision", "recall"}
     assert set(result["metrics"]) == wanted | {
         "rebuilt_psnr", "rebuilt_ssim", "rebuilt_lpips", "encoded_lpips", "encoded_mcsd",
-        "encoded_mocd"} | {f"normal_{key}" for key in wanted}
+        "encoded_mocd", "images_per_second", "mixture_own_error", "mixture_other_error",
+        "morph_forward"} | {f"normal_{key}" for key in wanted}
     for row in ("oracle", "trivial", "broken"):
         assert set(result["references"][row]) == wanted
     assert set(result["references"]["floor"]) == {"kid_judge", "fd_judge"}
@@ -77,6 +79,32 @@ def test_a_smis_result_has_its_rows_and_references(book, quick):
     oracle, trivial = (result["references"][k] for k in ("oracle", "trivial"))
     assert trivial["mcsd"]["value"] == trivial["lpips"]["value"] == 0
     assert oracle["mcsd"]["value"] > oracle["mocd"]["value"]
+
+
+def test_a_model_without_codes_has_what_can_be_measured_without(book, quick):
+    name = models.parse("smis/spade@places-32-s0")
+    setting = game.Setting(spade.Config(8, (32, 32), channels=(12, 12, 8), hidden=(6, 6)),
+                           "places", {"classes": 8})
+    run = fake_run(setting, {"generator": spade.Generator(setting.model)})
+    models.write_weights(run, name, book / "data" / "weights", "by hand", "smoke")
+    result = evaluation.evaluate(str(name), scale="smoke")
+    assert set(result["metrics"]) == {
+        "lpips", "mcsd", "mocd", "miou", "pixel_accuracy", "kid_judge", "fd_judge", "precision",
+        "recall", "images_per_second"}
+    assert [result["metrics"][key]["value"] for key in ("lpips", "mcsd", "mocd")] == [0, 0, 0]
+    assert set(result["references"]) == set(ROWS)
+
+
+def test_a_model_is_compared_with_the_rival_and_by_the_judge_of_its_own_data(book, quick):
+    for path in (book / "data" / "weights").rglob("*@places-32-s0.*"):
+        name = path.name.replace("segmenter", "segmenter-8").replace("groupdnet", "vspade-8")
+        shutil.copy(path, path.with_name(name))
+        shutil.move(path, path.with_name(path.name.replace("groupdnet", "groupdnet-8")))
+    (book / "data" / "weights" / "judges" / "segmenter@places-32-s0.safetensors").unlink()
+    result = evaluation.evaluate("smis/groupdnet-8@places-32-s0", scale="smoke")
+    assert result["metrics"]["kid_judge_minus_vspade"]["value"] == 0  # it is the same network
+    rival = evaluation.evaluate("smis/vspade-8@places-32-s0", scale="smoke")
+    assert "kid_judge_minus_vspade" not in rival["metrics"]
 
 
 def test_a_judges_result_has_every_class(book, quick):
@@ -110,6 +138,10 @@ def test_a_stored_result_is_that_of_the_weights_that_ship(book):
     evaluation.save(result_of("other"))
     with pytest.raises(BookError, match="is of other weights: run"):
         evaluation.stored(str(JUDGE_NAME))
+    for content in ("{}", "[]", '{"weights": '):
+        path.write_text(content)
+        with pytest.raises(BookError, match="damaged"):
+            evaluation.stored(str(JUDGE_NAME))
 
 
 def test_what_cannot_be_evaluated_is_refused_in_one_line(book):

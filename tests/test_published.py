@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from miniatures import message, photo, save
 from torch import nn
 
-from synthbook import losses, models
+from synthbook import catalogue, losses, models
 from synthbook.datasets.images import mirror_half
 from synthbook.discriminators import MultiScaleDiscriminator
 from synthbook.smis import CITYSCAPES, DEEPFASHION, published
@@ -56,8 +56,8 @@ def thin(monkeypatch):
 
 def small(name, root, **changes):
     setting = replace(published.PUBLISHED[name], model=SMALL[name], epochs=2, flat=1)
-    return published.published_recipe(name, root / name, perceptual=F.l1_loss, setting=setting,
-                                      workers=0, **changes)
+    return published.published_recipe(name, root / name, perceptual=lambda: F.l1_loss,
+                                      setting=setting, workers=0, **changes)
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -256,12 +256,14 @@ def test_what_paper_scale_needs(roots, tmp_path, monkeypatch):
     assert "not trained at scale 'paper'" in message(
         lambda: models.recipe(models.parse("smis/vspade"), "paper"))
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    assert "expected: ROOT/train/NAME.jpg" in message(  # the folder first, then VGG-19
+        lambda: models.recipe(real, "paper", root=roots / "cityscapes"))
     assert vgg.VGG19 in message(
         lambda: models.recipe(real, "paper", root=roots / "deepfashion"))
-    monkeypatch.setattr(models, "vgg19", lambda: F.l1_loss)
+    monkeypatch.setattr(catalogue, "vgg19", lambda: F.l1_loss)
     made = models.recipe(real, "paper", root=roots / "deepfashion")
     assert made.config == published.PUBLISHED["deepfashion"] and made.workers == 8
-    assert "expected: ROOT/train/NAME.jpg" in message(
-        lambda: models.recipe(real, "paper", root=roots / "cityscapes"))
+    term = made.players["generator"].loss.args[1]
+    assert term is F.l1_loss
     assert "no published setting for 'places'" in message(
         lambda: published.published_recipe("places", roots, perceptual=None))

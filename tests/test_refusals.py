@@ -6,9 +6,10 @@ import sys
 import tempfile
 
 import pytest
+import torch
 from reader import desk, no_file_above  # noqa: F401
 
-from synthbook import files, models
+from synthbook import files
 from synthbook.cli import main
 from synthbook.datasets import dataset
 from synthbook.datasets.places import Places
@@ -33,6 +34,8 @@ DATA = ["data", "places", "--size", "32"]
     (["train", "smis@places-48-s0"], "has no size 48: choose one of"),
     (["train", "smis@places-64-s4294967296"], "seed 4294967296 is out of range"),
     (["train", "smis", "--seed", "-1"], "seed -1 is out of range"),
+    (["evaluate", "smis", "--seed", "-1"], "seed -1 is out of range"),
+    (["evaluate", "smis", "--seed", "4294967296"], "seed 4294967296 is out of range"),
     (["train", "smis", "--seed", "one"], "invalid int value: 'one'"),
     (["train", "smis", "--scale", "huge"], "unknown scale 'huge': choose one of smoke, laptop"),
     (["train", "smis", "--images", "0"], "0 is not above 0"),
@@ -72,9 +75,9 @@ def test_bad_arguments_of_the_upper_floors(desk, room, arguments):
 
 @pytest.mark.parametrize("name", ["deepfashion", "cityscapes"])
 def test_wrong_folder_of_a_real_dataset(desk, name, monkeypatch):
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(desk.root))  # no VGG-19 either
     command = ["train", f"smis@{name}-256-s0", "--scale", "paper"]
     desk.refuses(*command, says=f"needs --data DIR, the folder of {name}")
-    monkeypatch.setattr(models, "vgg19", lambda: None)
     desk.refuses(*command, "--data", ".", says="expected: ")
 
 

@@ -16,11 +16,11 @@ MB = 1_000_000
 
 FLOORS = {
     6: ("__init__", "__main__", "cli", "doctor"),
-    5: ("claims", "figures"),
-    4: ("models", "evaluation"),
+    5: ("claims", "figures", "checks"),
+    4: ("catalogue", "models", "evaluation"),
     3: ("smis", "bachgan", "semantic_pyramid", "controllable_3d", "stylegan2",
         "image2stylegan_pp", "baselines", "judges"),
-    2: ("training", "checkpoints", "discriminators", "datasets", "metrics"),
+    2: ("game", "training", "checkpoints", "discriminators", "datasets", "metrics"),
     1: ("layers", "losses", "scale", "device", "files", "plots",
         "exercises", "reading"),
 }
@@ -200,20 +200,37 @@ def test_tracked_files_stay_small():
     assert [path.name for path, size in sizes.items() if size >= 16 * MB] == []
 
 
+FOLDERS = "|".join(("wo" + "rk", "ro" + "ot", "ho" + "me", "Us" + "ers", "t" + "mp", "o" + "pt"))
+HOSTS = "|".join(("py" + r"pi\.org/simple", "pythonho" + "sted", "registry.npm" + "js"))
+WRONG = re.compile(
+    rf"(?<![\w.~}}-])/(?:{FOLDERS})/\w+|{HOSTS}|file:" + r"///\w|\bfind-" + r"links\b"
+    + r"|(?<!no-emit-)(?:extra-)?index-" + r"url[ =]|\"resol" + r"ved\":"
+)
+
+
 def test_no_file_names_a_local_path_or_a_package_index():
-    folders = "|".join(("wo" + "rk", "ro" + "ot", "ho" + "me", "Us" + "ers"))
-    hosts = "|".join(("py" + r"pi\.org/simple", "pythonho" + "sted", "registry.npm" + "js"))
-    wrong = re.compile(
-        rf"(?<![\w.~-])/(?:{folders})/\w+|{hosts}|(?<!no-emit-)(?:extra-)?index-" + "url"
-        + r"[ =]|\"resol" + r"ved\": \"http"
-    )
     found = {
         f"{path.relative_to(ROOT)}: {hit}"
         for path in kept_files()
         if (text := text_of(path)) is not None
-        for hit in wrong.findall(text)
+        for hit in WRONG.findall(text)
     }
     assert found == set()
+
+
+@pytest.mark.parametrize("line", [
+    "    #   -c /t" + "mp/constraints.in", "# in /wo" + "rk/book", "--find-" + "links wheels",
+    "--extra-index-" + "url https://a.example", "-i https://py" + "pi.org/simple",
+    '"resol' + 'ved": "https://a.example/a.tgz"', "torch @ file:" + "///t" + "mp/torch.whl",
+])
+def test_a_path_or_an_index_is_recognised(line):
+    assert WRONG.search(line)
+
+
+def test_locks_and_workflows_are_among_the_files_that_are_read():
+    names = ["requirements.lock", "package-lock.json", ".ci/run", ".github/workflows/test.yml"]
+    assert {ROOT / name for name in names} <= set(kept_files())
+    assert all(text_of(ROOT / name) for name in names)
 
 
 def test_code_fits_a_head():

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -106,6 +107,43 @@ def test_run_killed_at_random_resumes_identically(tmp_path):
     assert one.keys() == two.keys()
     for name in one:
         assert torch.equal(one[name], two[name]), name
+
+
+TWO = """
+import os, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import torch
+torch.set_num_threads(1)
+import test_training as t
+from synthbook.files import write_tensors
+rank = int(os.environ["RANK"])
+run = t.train(t.tiny_recipe(80), out=sys.argv[2], progress=False, device="cpu")
+assert run.main == (rank == 0)
+late = t.train(t.tiny_recipe(80), progress=False, device="cpu", max_minutes=60 * (1 - rank))
+assert late.step == 1, late.step  # one process is over its time: both stop
+state = {k: v.detach() for k, v in run.best["critic"].named_parameters()}
+write_tensors(Path(sys.argv[2]) / f"rank{rank}", state, {"step": str(run.step)})
+"""
+
+
+def test_two_processes_train_one_network(tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    out, here = tmp_path / "out", os.path.dirname(__file__)
+    world = {**os.environ, "OMP_NUM_THREADS": "1", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2",
+             "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    both = [subprocess.Popen([sys.executable, "-c", TWO, here, str(out)],
+                             env={**world, "RANK": rank, "LOCAL_RANK": rank}) for rank in "01"]
+    assert [process.wait(timeout=600) for process in both] == [0, 0]
+    (one, first), (two, second) = (read_tensors(out / f"rank{rank}") for rank in range(2))
+    assert first == second == {"step": "10"}
+    assert one.keys() == two.keys() and all(torch.equal(one[k], two[k]) for k in one)
+    steps = [json.loads(line)["step"] for line in (out / "log.jsonl").open()]
+    assert steps == sorted(set(steps)) and steps[-1] == 10
+    alone = train(tiny_recipe(80), progress=False, device="cpu").best["critic"]
+    assert not torch.equal(alone.get_parameter("0.weight"), one["0.weight"])
 
 
 def test_another_seed_is_another_run(tmp_path):

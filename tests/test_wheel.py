@@ -67,6 +67,7 @@ def test_the_wheel_carries_package_and_data_and_nothing_else(wheel):
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"synthbook"}
     assert any(name.startswith("synthbook/_data/art/") for name in names)
+    assert {"synthbook/_web/figure.js", "synthbook/_web/figures.css"} <= set(names)
     assert not [name for name in names if "__pycache__" in name]
     assert wheel.stat().st_size < LIMIT
 

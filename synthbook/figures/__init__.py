@@ -1,5 +1,37 @@
-"""Figures that readers manipulate: live in Jupyter, alive without a kernel in the page."""
+"""Figures that readers manipulate: live in Jupyter, alive without a kernel in the page.
 
-from synthbook.figures.export import export
+The modules by their use: `inputs` and `outputs` describe, `figure` holds a description and its
+model together, `live` answers from a kernel, `export` writes the model that the page runs,
+`recorded` is for frames drawn before. Nothing heavy is imported here.
+"""
 
-__all__ = ["export"]
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+__all__ = ["FIGURES", "PAGE_MODELS"]
+
+
+def later(module: str, function: str) -> Callable[..., Any]:
+    """`synthbook.figures.MODULE.FUNCTION`, imported when it is first called."""
+    def call(*arguments: Any) -> Any:
+        return getattr(import_module(f"{__name__}.{module}"), function)(*arguments)
+
+    return call
+
+
+# figures of Markdown pages by their name; each function takes nothing and makes a Figure
+FIGURES: dict[str, Callable[..., Any]] = {
+    "handles-boxes": later("handles", "boxes"),
+    "handles-mask": later("handles", "mask"),
+    "handles-ground": later("handles", "ground"),
+    "smis-paint": later("smis", "paint"),
+    "smis-borrow": later("smis", "borrow"),
+    "smis-morph": later("smis", "morph"),
+}
+
+# what the page runs, by slug: a loaded network to a PageModel; by whole name: nothing to one
+PAGE_MODELS: dict[str, Callable[..., Any]] = {
+    "smis": later("smis", "page_model"),
+    "figures/handles": later("handles", "page_model"),
+}

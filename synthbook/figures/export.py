@@ -1,36 +1,41 @@
 """A model as the page runs it: ONNX, small, and checked against PyTorch before it is kept.
 
-The file holds one generator, `image = G(onehot, z)` with a free batch size. Its convolutions'
-weights are stored as int8 with one scale per output channel (`Cast`, `Mul`), or as fp16
-(`Cast`) where int8 is not faithful; runtimes fold both when they load the file, so inference
-is in float32 and as fast.
+The file holds one function of float32 arrays with a free batch size. Its convolutions' weights
+are stored as int8 with one scale per output channel (`Cast`, `Mul`), or as fp16 (`Cast`) where
+int8 is not faithful; runtimes fold both when they load the file, so inference is in float32 and
+as fast. Tables that the module keeps as buffers are stored as they are.
 """
 
+import copy
 import io
 import warnings
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 from torch.overrides import TorchFunctionMode
 
 from synthbook import models
+from synthbook.figures import PAGE_MODELS, stamp
 from synthbook.files import BookError, replacing, sha256, write_json
-from synthbook.layers import one_hot
-from synthbook.smis import SMIS, Generator
 
 OPSET = 17
-INPUTS = 64  # random maps and latents on which ONNX is held against PyTorch
+INPUTS = 64  # random examples on which ONNX is held against PyTorch
+OUT = Path("_build/models")
+
+Examples = Callable[[int, torch.Generator], Tensor]
 
 
 @dataclass(frozen=True)
 class Limits:
     """What a model in the page may cost, and how far it may stray from PyTorch.
 
-    gmac       : 1e9 multiply-adds for one image.
+    gmac       : 1e9 multiply-adds for one example.
     int8, fp16 : bytes of the file, by the storage of its weights.
     mean, p999 : mean and 99.9th percentile of the absolute error, grey levels of 255.
     """
@@ -46,36 +51,88 @@ class Limits:
         return errors["mean"] <= self.mean and errors["p999"] <= self.p999
 
 
+@dataclass(frozen=True, eq=False)
+class PageModel:
+    """A model with all the mathematics between what readers set and what they see.
+
+    module  : takes float32 tensors (N, ...) in the order of `inputs`, returns one tensor or a
+              tuple in the order of `outputs`; in evaluation mode.
+    inputs  : by name, (count, generator) to `count` random examples (count, ...).
+    outputs : names; images are (N, 3, H, W) in [-1, 1], anything else is numbers.
+    """
+
+    module: nn.Module
+    inputs: Mapping[str, Examples]
+    outputs: tuple[str, ...]
+
+    @torch.inference_mode()
+    def run(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The outputs by name for inputs by name."""
+        returned = self.module(*(values[name] for name in self.inputs))
+        outputs = (returned,) if isinstance(returned, Tensor) else tuple(returned)
+        return dict(zip(self.outputs, outputs, strict=True))
+
+    def examples(self, count: int, seed: int = 0) -> dict[str, Tensor]:
+        """`count` random examples of every input, the same for the same seed."""
+        generator = torch.Generator().manual_seed(seed)
+        return {name: draw(count, generator) for name, draw in self.inputs.items()}
+
+
+def full_name(model: str) -> str:
+    """The whole name of a model that runs in the page; BookError where there is none."""
+    return model if "/" in model and model in PAGE_MODELS else str(models.resolve(model))
+
+
+def weights_of(name: str) -> Path | None:
+    """The weights file of a full name; None where the model has no weights."""
+    return None if name in PAGE_MODELS else models.parse(name).weights
+
+
+def key(name: str) -> str:
+    """The key of today's weights and code of a full name; see :mod:`synthbook.figures.stamp`."""
+    return stamp.key(name, weights_of(name) or Path("none"))
+
+
+def page_model(name: str) -> PageModel:
+    """The page's model by its full name."""
+    if name in PAGE_MODELS:
+        return PAGE_MODELS[name]()
+    slug = name.partition("/")[0]
+    if slug not in PAGE_MODELS:
+        raise BookError(f"{name.partition('@')[0]} does not run in the page: choose a model of "
+                        f"{', '.join(PAGE_MODELS)}")
+    return PAGE_MODELS[slug](models.load(name))
+
+
 def export(model: str, out: str | Path | None = None, limits: Limits = Limits()) -> Path:
-    """Write the generator of `model` as ONNX, with a JSON report beside it; the file's path.
+    """Write `model` as ONNX, with a JSON report beside it; the file's path.
 
     Without `out` it goes to `_build/models/SLUG/VARIANT@....onnx` below the current folder.
     Raises BookError, and writes nothing, where the model is over budget or unfaithful.
     """
-    name = models.resolve(model)
-    if not name.model.startswith("smis/"):
-        raise BookError(f"{name.model} does not run in the page: choose a model of smis")
-    network = models.load(str(name))
-    proto, report = page_model(network, limits, str(name))
-    path = Path("_build/models") / f"{name}.onnx" if out is None else Path(out)
+    name = full_name(model)
+    weights, made_of = weights_of(name), key(name)
+    proto, report = exported(page_model(name), limits, name)
+    path = OUT / f"{name}.onnx" if out is None else Path(out)
     with replacing(path) as temporary:
         temporary.write_bytes(proto.SerializeToString())
     write_json(path.with_suffix(".json"), {
-        "model": str(name), "weights": models.record(name.weights)["sha256"],
-        "commit": models.commit(), "sha256": sha256(path), **report})
+        "model": name, "weights": models.record(weights)["sha256"] if weights else None,
+        "source": stamp.source(), "key": made_of, "commit": models.commit(),
+        "sha256": sha256(path), **report})
     return path
 
 
-def page_model(network: SMIS, limits: Limits, name: str) -> tuple[Any, dict[str, Any]]:
+def exported(model: PageModel, limits: Limits, name: str) -> tuple[Any, dict[str, Any]]:
     """The ONNX model in the smallest faithful storage, and what was measured of it."""
-    cost = gmac(network)
+    cost = gmac(model)
     if cost > limits.gmac:
         raise BookError(f"{name} takes {cost:.2f} GMAC an image, the page allows {limits.gmac}: "
                         "choose narrower channels")
-    exact, inputs = float32_model(network, *painted(network, 2)), painted(network, INPUTS)
+    exact, inputs = float32_model(model), model.examples(INPUTS)
     for storage in ("int8", "fp16"):
         proto = stored_as(exact, storage)
-        errors = parity(network, proto, *inputs)
+        errors = parity(model, proto, inputs)
         if limits.faithful(errors):
             break
     else:
@@ -86,23 +143,17 @@ def page_model(network: SMIS, limits: Limits, name: str) -> tuple[Any, dict[str,
     if size > most:
         raise BookError(f"{name} takes {size / 1e6:.2f} MB as {storage}, the page allows "
                         f"{most / 1e6:g}: choose fewer parameters")
-    shapes = {k: ["N", *v.shape[1:]] for k, v in zip(("onehot", "z"), inputs)}
     return proto, {
         "storage": storage, "bytes": size, "gmac": round(cost, 4), "opset": OPSET,
-        "inputs": shapes, "outputs": {"image": ["N", 3, *network.config.size]},
-        "prior": prior(network),
+        "inputs": shapes(proto.graph.input), "outputs": shapes(proto.graph.output),
         "parity": {"inputs": INPUTS, "unit": "grey levels of 255", **errors}}
 
 
-def prior(network: SMIS) -> dict[str, list] | None:
-    """How the page draws `z`: class k's is `centre[k] + spread[k] @ n`, n from N(0, 1).
-
-    None where all of `z` is N(0, 1).
-    """
-    if network.config.latent_map:
-        return None
-    rounded = lambda x: np.round(x.double().numpy(), 5).tolist()
-    return {"centre": rounded(network.centre), "spread": rounded(network.spread)}
+def shapes(values: Sequence[Any]) -> dict[str, list[int | str]]:
+    """Names and sizes of an ONNX graph's inputs or outputs; `N` is the free batch."""
+    sizes = lambda value: value.type.tensor_type.shape.dim
+    return {value.name: [size.dim_param or size.dim_value for size in sizes(value)]
+            for value in values}
 
 
 def onnx_and_runtime():
@@ -116,38 +167,48 @@ def onnx_and_runtime():
     return onnx, onnxruntime
 
 
-def worked_out(module: nn.Module, key: str) -> Tensor:
-    """The parameter or buffer that `key` of a state dict names, after any norm of it."""
-    path, _, name = key.rpartition(".")
-    return getattr(module.get_submodule(path), name)
-
-
 class ConstantSizes(TorchFunctionMode):
     """Sizes are plain numbers while this is active, so that a trace holds no arithmetic of them.
 
-    The generator pools its map by a factor that it computes from sizes, and ONNX wants that
-    factor as a constant. The batch size enters no computation and stays free.
+    A generator may pool its map by a factor that it computes from sizes, and ONNX wants that
+    factor as a constant. The first size, the batch, stays free.
     """
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         result = func(*args, **(kwargs or {}))
-        return torch.Size(map(int, result)) if func == torch.Tensor.shape.__get__ else result
+        if func != torch.Tensor.shape.__get__ or not result:
+            return result
+        return torch.Size((result[0], *map(int, result[1:])))
 
 
-def float32_model(network: SMIS, onehot: Tensor, z: Tensor) -> Any:
-    """The generator as an ONNX model, weights in float32, spectral norms worked out."""
+def plain(module: nn.Module) -> nn.Module:
+    """A copy of a module in evaluation mode, with the norms of its weights worked out."""
+    module = copy.deepcopy(module).eval().requires_grad_(False)
+    for part in filter(parametrize.is_parametrized, list(module.modules())):
+        values = {name: getattr(part, name) for name in part.parametrizations}
+        part.__class__ = parametrize.type_before_parametrizations(part)
+        del part.parametrizations
+        for name, value in values.items():
+            part.register_parameter(name, nn.Parameter(value, requires_grad=False))
+    return module
+
+
+def float32_model(model: PageModel) -> Any:
+    """The ONNX model with its weights in float32, spectral norms worked out."""
     onnx, _ = onnx_and_runtime()
-    plain = Generator(replace(network.config, spectral=False)).eval().requires_grad_(False)
-    plain.load_state_dict({key: worked_out(network.generator, key) for key in plain.state_dict()})
-    names, buffer = ("onehot", "z", "image"), io.BytesIO()
+    module, inputs, buffer = plain(model.module), model.examples(2), io.BytesIO()
+    names = [*inputs, *model.outputs]
     with warnings.catch_warnings(), ConstantSizes():
         warnings.simplefilter("ignore")  # of the tracer, about the sizes made constant here
-        torch.onnx.export(plain, (onehot, z), buffer, input_names=names[:2],
-                          output_names=names[2:], dynamic_axes={k: {0: "N"} for k in names},
-                          opset_version=OPSET, dynamo=False)
+        torch.onnx.export(module, tuple(inputs.values()), buffer, input_names=list(inputs),
+                          output_names=list(model.outputs), opset_version=OPSET, dynamo=False,
+                          dynamic_axes={name: {0: "N"} for name in names})
     proto = onnx.load_from_string(buffer.getvalue())
-    for axis, length in enumerate(plain(onehot, z).shape[1:], 1):
-        proto.graph.output[0].type.tensor_type.shape.dim[axis].dim_value = length
+    returned = model.run(inputs)
+    for told in proto.graph.output:
+        sizes = told.type.tensor_type.shape.dim
+        for axis, length in enumerate(returned[told.name].shape[1:], 1):
+            sizes[axis].dim_value = length
     return proto
 
 
@@ -194,46 +255,40 @@ def stored_as(proto: Any, storage: str) -> Any:
     return small
 
 
-def painted(network: SMIS, count: int, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """Maps (count, K, H, W) such as readers paint, of overlapping rectangles, and prior latents."""
-    config, random = network.config, np.random.default_rng(seed)
-    height, width = config.size
-    label = np.empty((count, height, width), np.int64)
-    for one in label:
-        one[:] = random.integers(config.classes)
-        for _ in range(8):
-            y, x = random.integers(height), random.integers(width)
-            h, w = random.integers(1, height), random.integers(1, width)
-            one[y:y + h, x:x + w] = random.integers(config.classes)
-    onehot = one_hot(torch.from_numpy(label), config.classes)
-    return onehot, network.prior(count, torch.Generator().manual_seed(seed))
-
-
-@torch.no_grad()
-def parity(network: SMIS, proto: Any, onehot: Tensor, z: Tensor) -> dict[str, float]:
+def parity(model: PageModel, proto: Any, inputs: Mapping[str, Tensor]) -> dict[str, float]:
     """Mean, 99.9th percentile and maximum of |ONNX - PyTorch| in grey levels of 255.
 
-    ONNX runs one image and then batches of others, so a fixed batch size would fail here.
+    Of several outputs the worst. Where an output is no image, the range of its values counts as
+    255 levels. ONNX runs one example and then batches, so a fixed batch size would fail here.
     """
     _, onnxruntime = onnx_and_runtime()
     session = onnxruntime.InferenceSession(proto.SerializeToString(),
                                            providers=["CPUExecutionProvider"])
-    cuts = [1, *range(16, len(z), 16)]
-    errors = []
-    for o, c in zip(onehot.tensor_split(cuts), z.tensor_split(cuts)):
-        ran = session.run(["image"], {"onehot": o.numpy(), "z": c.numpy()})[0]
-        errors.append(np.abs(ran - network(o, c).numpy()).ravel() * 127.5)
-    joined = np.concatenate(errors)
-    values = {"mean": joined.mean(), "p999": np.quantile(joined, 0.999), "max": joined.max()}
-    return {k: round(float(v), 4) for k, v in values.items()}
+    cuts = [1, *range(16, len(next(iter(inputs.values()))), 16)]
+    parts = {name: value.tensor_split(cuts) for name, value in inputs.items()}
+    pairs: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {name: [] for name in model.outputs}
+    for k in range(len(cuts) + 1):
+        given = {name: part[k] for name, part in parts.items()}
+        ran = session.run(list(model.outputs), {n: v.numpy() for n, v in given.items()})
+        for (name, wanted), got in zip(model.run(given).items(), ran):
+            pairs[name].append((got, wanted.numpy()))
+    worst = {"mean": 0.0, "p999": 0.0, "max": 0.0}
+    for halves in pairs.values():
+        got, wanted = (np.concatenate(half) for half in zip(*halves))
+        image = wanted.ndim == 4 and wanted.shape[1] == 3
+        levels = 127.5 if image else 255 / max(float(np.ptp(wanted)), 1e-6)
+        error = np.abs(got - wanted) * levels
+        found = {"mean": error.mean(), "p999": np.quantile(error, 0.999), "max": error.max()}
+        worst = {k: max(v, float(found[k])) for k, v in worst.items()}
+    return {k: round(v, 4) for k, v in worst.items()}
 
 
 @torch.no_grad()
-def gmac(network: SMIS) -> float:
-    """1e9 multiply-adds of the generator for one image."""
+def gmac(model: PageModel) -> float:
+    """1e9 multiply-adds for one example."""
     from torch.utils.flop_counter import FlopCounterMode
 
-    inputs = painted(network, 1)
+    inputs = model.examples(1)
     with FlopCounterMode(display=False) as counter:
-        network(*inputs)
+        model.module(*inputs.values())
     return counter.get_total_flops() / 2e9

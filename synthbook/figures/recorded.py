@@ -1,7 +1,7 @@
 """A figure's life in a page without a kernel: frames that were drawn before, behind sliders.
 
 The HTML holds the pictures and a few lines of JavaScript and asks for nothing else: it works from
-a file, in print (the first frame) and without JavaScript (the first frame, no sliders).
+a file, in print and without JavaScript (one frame, no sliders).
 """
 
 import base64
@@ -10,57 +10,15 @@ import io
 import json
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from IPython.display import HTML
 from PIL import Image
 from torch import Tensor
 
+from synthbook.figures.web import source
 from synthbook.files import BookError
 from synthbook.plots import pixels
-
-STYLE = """
-.recorded { max-width: 34rem; margin: 0 auto; }
-.recorded img { display: block; width: 100%; height: auto; margin: 0 auto;
-  image-rendering: pixelated; }
-.recorded .said { margin: .5rem 0; min-height: 1.5em; text-align: center; }
-.recorded .sliders { display: grid; grid-template-columns: max-content 1fr minmax(5.5rem, auto);
-  gap: .25rem .75rem; align-items: center; }
-.recorded .sliders[hidden] { display: none; }
-.recorded label { display: contents; }
-.recorded input { width: 100%; min-width: 0; min-height: 1.75rem; margin: 0;
-  accent-color: var(--pst-color-primary, var(--jp-brand-color1, auto)); }
-.recorded output { font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
-.recorded .origin { margin: .5rem 0 0; font-size: .85em; opacity: .8; text-align: center; }
-html[data-theme="dark"] .bd-content div.cell_output .text_html:has(div.recorded) {
-  background: none; color: inherit; padding: 0; }
-html[data-theme="dark"] .bd-content div.cell_output .recorded img {
-  background: none; border-radius: 0; padding: 0; }
-@media print { .recorded .sliders { display: none; } }
-"""
-
-SCRIPT = """
-for (const box of document.querySelectorAll(".recorded:not([data-live])")) {
-  box.dataset.live = "";
-  const data = JSON.parse(box.querySelector("[type='application/json']").textContent);
-  const [image, said] = [box.querySelector("img"), box.querySelector(".said")];
-  const sliders = [...box.querySelectorAll("input")];
-  const show = () => {
-    let frame = 0;
-    sliders.forEach((slider, k) => {
-      const value = data.sliders[k][slider.value];
-      slider.setAttribute("aria-valuetext", value);
-      slider.parentElement.querySelector("output").textContent = value;
-      frame = frame * data.sliders[k].length + Number(slider.value);
-    });
-    image.src = "data:image/png;base64," + data.pictures[data.order[frame]];
-    image.alt = data.title + ": " + data.captions[frame];
-    said.textContent = data.captions[frame];
-  };
-  sliders.forEach((slider) => slider.addEventListener("input", show));
-  box.querySelector(".sliders").hidden = false;
-  show();
-}
-"""
 
 
 def recorded(frames: Tensor | Sequence[Tensor], captions: Sequence[str], title: str,
@@ -90,27 +48,54 @@ def recorded(frames: Tensor | Sequence[Tensor], captions: Sequence[str], title: 
     encoded = [png(frame) for frame in frames]
     pictures = list(dict.fromkeys(encoded))
     numbers = {picture: k for k, picture in enumerate(pictures)}
-    data = {"title": title, "captions": list(captions), "sliders": list(values.values()),
-            "order": [numbers[picture] for picture in encoded], "pictures": pictures}
     height, width = shapes.pop()[1:]
     first = html.escape(captions[0])
-    return HTML(f"""<div class="recorded"><style>{STYLE}</style>
-<img width="{width}" height="{height}" src="data:image/png;base64,{encoded[0]}"
+    body = f"""<img width="{width}" height="{height}" src="data:image/png;base64,{encoded[0]}"
  alt="{html.escape(title)}: {first}">
-<p class="said" aria-live="polite">{first}</p>
-<div class="sliders" role="group" aria-label="{html.escape(title)}" hidden>
-{"".join(slider(name, names) for name, names in values.items())}</div>
-<p class="origin">Recorded: {len(encoded)} frames. Run the chapter for every other value.</p>
+<p class="said" aria-live="polite" data-texts="0">{first}</p>
+{controls(title, values)}"""
+    data = {"title": title, "texts": [list(captions)], "sliders": list(values.values()),
+            "order": [numbers[picture] for picture in encoded], "pictures": pictures}
+    origin = f"Recorded: {len(encoded)} frames. Run the chapter for every other value."
+    return page(body, origin, data)
+
+
+def page(body: str, origin: str, data: Mapping[str, Any], kind: str = "", style: str = "") -> HTML:
+    """A recorded figure around `body`, with the look and the script that all of them share.
+
+    Parameters
+    ----------
+    body   : HTML with the controls of :func:`controls`; an element with `data-texts="K"` shows
+             the text of the frame in the K-th list of `data["texts"]`. The script sets the CSS
+             variable `--frame`, the number of the frame.
+    origin : says that this was recorded, and when or how.
+    data   : `sliders` and `texts`; optionally `title`, `pictures` and `order` for an image that
+             is exchanged, and `printed`, the value of the first slider that is printed.
+    kind   : further classes; `style`: the CSS variables that the figure starts with.
+    """
+    return HTML(f"""<div class="recorded {kind}" style="{style}">
+<style>{source("recorded.css")}</style>
+{body}
+<p class="origin">{html.escape(origin)}</p>
 <script type="application/json">{json.dumps(data).replace("<", chr(92) + "u003c")}</script>
-<script>{SCRIPT}</script></div>""")
+<script>{source("recorded.js")}</script></div>""")
 
 
-def slider(name: str, values: Sequence[str]) -> str:
+def controls(title: str, sliders: Mapping[str, Sequence[str]], start: int = 0,
+             play: bool = False) -> str:
+    """The sliders, hidden until the script runs; `play` puts a button before them."""
+    button = '<button type="button">▶ play</button>' if play else ""
+    rows = "".join(slider(name, names, start) for name, names in sliders.items())
+    return (f'<div class="controls" role="group" aria-label="{html.escape(title)}" hidden>'
+            f'{button}<div class="sliders">\n{rows}</div></div>')
+
+
+def slider(name: str, values: Sequence[str], start: int = 0) -> str:
     """One labelled slider with as many steps as it has values."""
-    first = html.escape(values[0])
+    said = html.escape(values[start])
     return (f'<label><span>{html.escape(name)}</span><input type="range" min="0" '
-            f'max="{len(values) - 1}" step="1" value="0" autocomplete="off" '
-            f'aria-valuetext="{first}"><output aria-hidden="true">{first}</output></label>\n')
+            f'max="{len(values) - 1}" step="1" value="{start}" autocomplete="off" '
+            f'aria-valuetext="{said}"><output aria-hidden="true">{said}</output></label>\n')
 
 
 def png(frame: Tensor) -> str:

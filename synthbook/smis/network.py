@@ -18,6 +18,7 @@ VSPADE     1, ..., 1              one for the image (SPADE with its encoder)
 Axes: B batch, K classes, Z latent channels of a class, H W pixels.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -25,8 +26,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from synthbook.game import LayoutModel
 from synthbook.layers import (
     ConditionalGroupBlock,
+    begin_as_signal,
     check_shape,
     conv3x3,
     masked_mean,
@@ -119,19 +122,39 @@ UNGROUPED = {  # about as many multiplications without groups
 
 
 def config(name: str, size: int = 64, classes: int = 16) -> Config:
-    """The small config of `groupdnet`, `groupnet`, `groupenc` or `vspade` (K = 16 or 8)."""
-    groups, channels, hidden = GROUPED[size]
-    groups = tuple(min(g, classes) for g in groups)
-    grouped = Config(classes, (size, size), groups, channels, hidden)
+    """The small config of a variant for K = 8, 16 or 40 classes, or another multiple of 8.
+
+    `groupdnet`, `groupnet`, `groupenc` and `vspade` are those of the table above;
+    `groupdnet-map` has latent maps, `groupdnet-norm` the published norms in its encoder.
+    `groupdnet-unsplit` and `mulnet` differ from `groupdnet` and `groupnet` in their modules.
+    """
+    tabled = GROUPED[size][0]
+    merging = tuple(min(g, classes) if classes <= 16 else classes * g // 16 for g in tabled)
+
+    def grouped(groups: tuple[int, ...]) -> Config:
+        _, channels, hidden = GROUPED[size]
+        return Config(classes, (size, size), groups, multiples(channels, (groups[0], *groups)),
+                      multiples(hidden, groups))
+
+    net, constant = grouped(merging), grouped((classes,) * len(tabled))
     widths, narrow = UNGROUPED[size]
-    ungrouped = replace(grouped, groups=(1,) * len(groups), channels=widths, hidden=narrow)
+    ungrouped = replace(net, groups=(1,) * len(tabled), channels=widths, hidden=narrow)
     return {
-        "groupdnet": grouped,
-        "groupnet": replace(grouped, groups=(classes,) * len(groups)),
+        "groupdnet": net,
+        "groupdnet-unsplit": net,
+        "groupdnet-map": replace(net, latent_map=True),
+        "groupdnet-norm": replace(net, encoder_norm=True),
+        "groupnet": constant,
+        "mulnet": constant,
         "groupenc": ungrouped,
         "vspade": replace(ungrouped, split=False, latent=4 * classes,
-                          encoder=tuple(3 * width for width in grouped.encoder)),
+                          encoder=tuple(3 * width for width in net.encoder)),
     }[name]
+
+
+def multiples(widths: tuple[int, ...], of: tuple[int, ...]) -> tuple[int, ...]:
+    """Each width moved to the nearest multiple, not 0, of its entry in `of`."""
+    return tuple(max(1, round(w / g)) * g for w, g in zip(widths, of, strict=True))
 
 
 def split_by_class(image: Tensor, onehot: Tensor, with_mask: bool) -> Tensor:
@@ -140,19 +163,22 @@ def split_by_class(image: Tensor, onehot: Tensor, with_mask: bool) -> Tensor:
     (B, 3, H, W) and (B, K, H, W) to (B, 3K, H, W), or (B, 4K, H, W) where each X_c is followed
     by its mask M_c, which tells mid-grey from absent.
     """
-    mask = onehot.unsqueeze(2)
-    isolated = image.unsqueeze(1) * mask
-    return (torch.cat([isolated, mask], 2) if with_mask else isolated).flatten(1, 2)
+    if with_mask:  # as a fourth channel of ones
+        image = torch.cat([image, torch.ones_like(image[:, :1])], 1)
+    return (image.unsqueeze(1) * onehot.contiguous().unsqueeze(2)).flatten(1, 2)
 
 
 class Encoder(nn.Module):
     """Posterior of the latents; every convolution is grouped by class where `config.split`."""
 
+    isolates = True
+
     def __init__(self, config: Config):
         super().__init__()
         self.config = config
         groups, norm = config.owners, config.encoder_norm
-        inputs = 3 if norm or not config.split else 4
+        self.alone = config.split and self.isolates
+        inputs = 4 if self.alone and not norm else 3
         widths = [inputs * groups, *(w * groups for w in config.encoder)]
         self.convs = nn.ModuleList()
         for a, b in zip(widths, widths[1:]):
@@ -161,16 +187,15 @@ class Encoder(nn.Module):
                 nn.Sequential(spectral_norm(conv), nn.InstanceNorm2d(b)) if norm else conv)
         if config.latent_map:
             kernel, padding = 3, 1
-        elif config.split:
+        elif self.alone:
             kernel, padding = 1, 0
         else:  # fully connected, as in SPADE's encoder
             kernel, padding = tuple(n // 2 ** len(config.encoder) for n in config.size), 0
         out = config.owners * config.latent
         self.mu = nn.Conv2d(widths[-1], out, kernel, padding=padding, groups=groups)
         self.logvar = nn.Conv2d(widths[-1], out, kernel, padding=padding, groups=groups)
-        if not norm:  # codes that start as signal, not noise, are learned many times faster
-            nn.init.orthogonal_(self.mu.weight, 2.0)
-            nn.init.constant_(self.logvar.bias, -4.0)
+        if not norm:
+            begin_as_signal(self.mu, self.logvar)
 
     def forward(self, image: Tensor, onehot: Tensor) -> tuple[Tensor, Tensor]:
         """(B, 3, H, W) in [-1, 1] and (B, K, H, W) to mu and logvar, (B, owners*Z, h, w).
@@ -180,10 +205,13 @@ class Encoder(nn.Module):
         config = self.config
         check_shape(image, B=None, C=3, H=config.size[0], W=config.size[1])
         check_shape(onehot, B=len(image), K=config.classes, H=config.size[0], W=config.size[1])
-        x = split_by_class(image, onehot, not config.encoder_norm) if config.split else image
+        if self.alone:
+            x = split_by_class(image, onehot, not config.encoder_norm)
+        else:
+            x = image.repeat(1, config.owners, 1, 1)
         for conv in self.convs:
             x = F.leaky_relu(conv(x), 0.2)
-        if config.split and not config.latent_map:
+        if self.alone and not config.latent_map:
             weight = F.avg_pool2d(onehot, 2 ** len(config.encoder)).unsqueeze(2)
             x = masked_mean(x.unflatten(1, (config.classes, -1)), weight)
             x = x.flatten(1)[..., None, None]
@@ -192,6 +220,15 @@ class Encoder(nn.Module):
             present = onehot.amax((-2, -1)).repeat_interleave(config.latent, 1)[..., None, None]
             mu, logvar = mu * present, logvar * present
         return mu, logvar
+
+
+class WholeImageEncoder(Encoder):
+    """The ablation without the split: every class's convolutions see the whole image.
+
+    Each class's code is then read as VSPADE reads its one code, by full connections.
+    """
+
+    isolates = False
 
 
 class Generator(nn.Module):
@@ -209,57 +246,30 @@ class Generator(nn.Module):
 
     def forward(self, onehot: Tensor, z: Tensor) -> Tensor:
         """Map (B, K, H, W) and latents (B, owners*Z, h, w) to images (B, 3, H, W) in [-1, 1]."""
+        return torch.tanh(self.output(self.features(onehot, z)))
+
+    def features(self, onehot: Tensor, z: Tensor) -> Tensor:
+        """What the last convolution turns into pixels, (B, C, H, W)."""
         config = self.config
         check_shape(z, B=len(onehot), Z=config.latent_shape[0], h=None, w=None)
         coarsest = 2 ** (len(self.blocks) - 1)
         start = onehot.shape[-2] // coarsest, onehot.shape[-1] // coarsest
-        z = z.expand(-1, -1, *start)
+        if config.latent_map:
+            z = F.interpolate(z, start, mode="nearest")
+        else:
+            z = z.expand(-1, -1, *start)
         if config.split and not config.latent_map:
             z = z * shrink(onehot, start).repeat_interleave(config.latent, 1)
         x = self.input(z)
         for i, block in enumerate(self.blocks):
             x = F.interpolate(x, scale_factor=2.0, mode="nearest") if i else x
             x = block(x, onehot)
-        return torch.tanh(self.output(F.leaky_relu(x, 0.2)))
+        return F.leaky_relu(x, 0.2)
 
 
-class SMIS(nn.Module):
+class SMIS(LayoutModel):
     """Encoder and generator together, with the operations that the applications need."""
 
-    def __init__(self, config: Config):
-        super().__init__()
-        self.config = config
-        self.encoder, self.generator = Encoder(config), Generator(config)
-        self.register_buffer("centre", torch.zeros(config.owners, config.latent))
-        self.register_buffer("spread", torch.eye(config.latent).repeat(config.owners, 1, 1))
-
-    def forward(self, onehot: Tensor, z: Tensor) -> Tensor:
-        """See :meth:`Generator.forward`."""
-        return self.generator(onehot, z)
-
-    def encode(self, image: Tensor, onehot: Tensor) -> Tensor:
-        """The posterior's mean: latents that reproduce the image, (B, owners*Z, h, w)."""
-        return self.encoder(image, onehot)[0]
-
-    def prior(self, count: int, generator: torch.Generator | None = None,
-              fitted: bool = True) -> Tensor:
-        """`count` latents to sample with, (count, owners*Z, h, w).
-
-        They follow N(0, 1), as in the paper, or with `fitted` the Gaussian of each class's codes
-        where :func:`synthbook.smis.prior.fit_prior` has set it.
-        """
-        z = torch.randn(count, *self.config.latent_shape, generator=generator)
-        z = z.to(self.centre.device)
-        if not fitted or self.config.latent_map:
-            return z
-        z = torch.einsum("kij,bkj->bki", self.spread, z.view(count, *self.centre.shape))
-        return (z + self.centre).flatten(1)[..., None, None]
-
-    def swap(self, z: Tensor, other: Tensor, c: int) -> Tensor:
-        """`z` with the latent of class `c` taken from `other`; all of it where not split."""
-        if not self.config.split:
-            return other
-        block = slice(c * self.config.latent, (c + 1) * self.config.latent)
-        mixed = z.clone()
-        mixed[:, block] = other[:, block]
-        return mixed
+    def __init__(self, config: Config, encoder: Callable[[Config], nn.Module] = Encoder,
+                 generator: Callable[[Config], nn.Module] = Generator):
+        super().__init__(config, encoder=encoder(config), generator=generator(config))

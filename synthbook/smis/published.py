@@ -5,6 +5,7 @@ stay in place, as in the paper (the code enlarges each); label maps are averaged
 an absent class has the prior; the rate falls every step; steps on a GPU are in bfloat16.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -121,12 +122,13 @@ def sample(setting: Published, held: Batch, nets: Networks) -> Tensor:
     return torch.stack(rows, 1).flatten(0, 1)
 
 
-def published_recipe(name: str, root: str | Path, *, perceptual: Perceptual | None,
-                     images: int | None = None, setting: Published | None = None,
-                     workers: int = 8) -> Recipe:
+def published_recipe(name: str, root: str | Path, *,
+                     perceptual: Callable[[], Perceptual] | None, images: int | None = None,
+                     setting: Published | None = None, workers: int = 8) -> Recipe:
     """The paper's recipe for `deepfashion` or `cityscapes` in the folder `root`.
 
-    perceptual : the published one is :func:`synthbook.smis.perceptual.vgg19`; None: no term.
+    perceptual : makes the loss once the folder has been read; the published one is
+                 :func:`synthbook.smis.perceptual.vgg19`; None: no term.
     images     : length of the run; the published number of epochs unless given.
     setting    : another of the same form, for tests; `workers`: processes that read files.
     """
@@ -137,11 +139,12 @@ def published_recipe(name: str, root: str | Path, *, perceptual: Perceptual | No
     read = partial(dataset, name, root=root, size=setting.model.size, **borders)
     data, shown = read("train"), read(setting.held_out, count=4)
     held = torch.utils.data.default_collate([shown[i] for i in range(len(shown))])
+    term = perceptual() if perceptual is not None else None
     return Recipe(
         config=setting, data=lambda: data, build=lambda: build(setting),
         players={
             "generator": Player(("generator", "encoder"), partial(
-                generator_loss, setting, perceptual), setting.rate_g, setting.betas),
+                generator_loss, setting, term), setting.rate_g, setting.betas),
             "discriminator": Player(("discriminator",), partial(
                 discriminator_loss, setting), setting.rate_d, setting.betas),
         },

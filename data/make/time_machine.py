@@ -1,0 +1,104 @@
+"""Record a paper's training time machine: `python data/make/time_machine.py smis [RUN ...]`.
+
+Trains one run after the other and keeps, at fixed numbers of images, what the run makes of fixed
+layouts and latents: one PNG for each run, frames from left to right, and its probes as JSON.
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from synthbook.files import data_dir, replacing, sha256, write_json
+from synthbook.models import commit
+from synthbook.plots import pixels
+from synthbook.training import Run, train
+
+PAPERS = ("smis",)
+GAP = 2  # transparent pixels right of and below every picture
+
+
+class Recorder:
+    """A hook that keeps a frame and the probes whenever one of `counts` images is reached."""
+
+    def __init__(self, failures: ModuleType, counts: Sequence[int]):
+        self.failures, self.counts = failures, counts
+        self.frames: list[Tensor] = []
+        self.rows: list[dict[str, float]] = []
+
+    def __call__(self, run: Run) -> None:
+        if run.images not in self.counts:
+            return
+        networks = run.best
+        modes = {key: network.training for key, network in networks.items()}
+        for network in networks.values():
+            network.eval()
+        with torch.no_grad():
+            self.frames.append(self.failures.frame(run.recipe, networks))
+            self.rows.append(self.failures.probes(run.recipe, networks))
+        for key, network in networks.items():
+            network.train(modes[key])
+
+
+def sprite(frames: Sequence[Tensor]) -> np.ndarray:
+    """Frames (rows, columns, 3, H, W) in [-1, 1], from left to right, as (H', W', 4) bytes.
+
+    Every picture is followed by `GAP` transparent pixels to its right and below.
+    """
+    tiles = torch.cat(list(frames), 1)
+    rows, columns, _, h, w = tiles.shape
+    sheet = np.zeros((rows, h + GAP, columns, w + GAP, 4), np.uint8)
+    sheet[:, :h, :, :w, :3] = pixels(tiles).transpose(0, 2, 1, 3, 4)
+    sheet[:, :h, :, :w, 3] = 255
+    return sheet.reshape(rows * (h + GAP), columns * (w + GAP), 4)
+
+
+def record(paper: str, failures: ModuleType, attempt, folder: Path, counts: Sequence[int],
+           seed: int = 0) -> Path:
+    """Train one attempt up to the last of `counts` and write its PNG and JSON."""
+    recorder = Recorder(failures, counts)
+    recipe = replace(attempt.recipe(counts[-1]), snapshots=1)
+    run = train(recipe, seed=seed, hooks=[recorder], progress=False)
+    path = folder / f"{attempt.name}.png"
+    with replacing(path) as temporary:
+        Image.fromarray(sprite(recorder.frames)).save(temporary, format="PNG", optimize=True)
+    rows, columns, _, height, width = recorder.frames[0].shape
+    write_json(path.with_suffix(".json"), {
+        "paper": paper, "name": attempt.name, "seed": seed, "commit": commit(),
+        "command": f"python data/make/time_machine.py {paper} {attempt.name}",
+        "config": asdict(recipe.config), "batch": recipe.batch, "device": run.device,
+        "minutes": round(run.seconds / 60, 1), "torch": torch.__version__.partition("+")[0],
+        "rows": list(failures.ROWS), "columns": columns, "pitch": [height + GAP, width + GAP],
+        "images": list(counts),
+        "probes": {key: [round(row[key], 5) for row in recorder.rows]
+                   for key in recorder.rows[0]},
+        "sha256": sha256(path)})
+    return path
+
+
+def main() -> None:
+    """Record the runs that are named, or all."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("paper", choices=PAPERS)
+    parser.add_argument("runs", nargs="*", help="all unless given")
+    options = parser.parse_args()
+    failures = import_module(f"synthbook.{options.paper}.failures")
+    folder = data_dir() / "results" / options.paper / "time-machine"
+    known = {attempt.name: attempt for attempt in failures.ATTEMPTS}
+    wrong = set(options.runs) - set(known)
+    if wrong:
+        parser.error(f"no run {', '.join(sorted(wrong))}: choose of {', '.join(known)}")
+    for name in options.runs or known:
+        path = record(options.paper, failures, known[name], folder, failures.COUNTS)
+        print(f"{path.name}: {path.stat().st_size:,d} bytes", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Models that papers compare themselves with, trained by the same game as the papers' own."""

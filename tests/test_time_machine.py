@@ -1,0 +1,272 @@
+"""The training time machine: how runs are recorded, and how the page shows them."""
+
+import importlib.util
+import io
+from dataclasses import asdict, dataclass, replace
+from html.parser import HTMLParser
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from browsing import browser  # noqa: F401
+from PIL import Image
+from torch import nn
+
+from synthbook.figures import time_machine as machine
+from synthbook.files import BookError, read_json, sha256, verified, write_json
+from synthbook.smis import failures
+from synthbook.training import Player, Recipe, train
+
+ROOT = Path(__file__).resolve().parent.parent
+CHARTS = (("error", ("error",), 2), ("in / out", ("inside", "outside"), 3))
+
+
+def made() -> SimpleNamespace:
+    """`data/make/time_machine.py`, which is a script beside the package."""
+    path = ROOT / "data" / "make" / "time_machine.py"
+    spec = importlib.util.spec_from_file_location("make_time_machine", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@dataclass(frozen=True)
+class Told:
+    """A run that is only told of."""
+
+    name: str
+    title: str = "A title"
+    changed: str = "what changed"
+    notice: str = "what to see"
+
+
+ATTEMPTS = (Told("one"), Told("two", "Two </script>&"))
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Two runs of three snapshots: frame k of a run is one shade, brighter with k."""
+    where = tmp_path / "results" / "paper" / "time-machine"
+    monkeypatch.setattr(machine, "data_dir", lambda: tmp_path)
+    for n, attempt in enumerate(ATTEMPTS):
+        frames = [torch.full((2, 1, 3, 4, 4), k - 1.0) for k in range(3)]
+        path = where / f"{attempt.name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(made().sprite(frames)).save(path)
+        write_json(path.with_suffix(".json"), {
+            "name": attempt.name, "images": [8, 400, 1200], "rows": ["real", "drawn"],
+            "columns": 1, "pitch": [6, 6], "sha256": sha256(path),
+            "probes": {"error": [0.5, 0.25, 0.125 + n], "inside": [0, 0.1, 0.2],
+                       "outside": [0, 0.01, 0.02]}})
+    return where
+
+
+class Page(HTMLParser):
+    """Attributes of every element by tag, and the text of every element with `data-texts`."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.found, self.said, self.number = {}, {}, None
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.found.setdefault(tag, []).append(dict(attributes))
+        self.number = dict(attributes).get("data-texts")
+
+    def handle_data(self, text):
+        if self.number is not None:
+            self.said[int(self.number)] = text
+        self.number = None
+
+
+def shown():
+    return machine.time_machine("paper", ATTEMPTS, CHARTS, "Two runs").data
+
+
+def test_a_sprite_holds_every_picture_in_its_place_with_clear_gaps():
+    frames = torch.arange(2 * 3 * 2).view(2, 3, 2, 1, 1, 1).expand(2, 3, 2, 3, 4, 5) / 6 - 1
+    sheet = made().sprite(list(frames))
+    assert sheet.shape == (3 * 6, 4 * 7, 4)
+    for f in range(2):
+        for row in range(3):
+            for column in range(2):
+                y, x = row * 6, (f * 2 + column) * 7
+                shade = round(float(frames[f, row, column, 0, 0, 0] + 1) * 127.5)
+                assert (sheet[y:y + 4, x:x + 5] == [shade, shade, shade, 255]).all()
+                assert not sheet[y + 4:y + 6, x:x + 7, 3].any()
+                assert not sheet[y:y + 6, x + 5:x + 7, 3].any()
+
+
+class Noise(torch.utils.data.Dataset):
+    """Sixteen fixed random images."""
+
+    def __len__(self):
+        return 16
+
+    def __getitem__(self, i):
+        return {"image": torch.randn(3, 4, 4, generator=torch.Generator().manual_seed(i))}
+
+
+@dataclass(frozen=True)
+class Run(Told):
+    """A run of one small network, whose batch normalisation a careless probe would disturb."""
+
+    def recipe(self, images):
+        def loss(nets, batch, scratch):
+            noisy = batch["image"] + torch.randn_like(batch["image"])
+            return (nets["maker"](noisy) - batch["image"]).abs().mean(), {}
+
+        build = lambda: {"maker": nn.Sequential(nn.Conv2d(3, 3, 3, padding=1), nn.BatchNorm2d(3))}
+        return Recipe(Told("config"), Noise, build, {"maker": Player(("maker",), loss, 1e-2)},
+                      images=images, batch=8, ema={"maker": 0.5})
+
+
+PAPER = SimpleNamespace(
+    ROWS=("up", "down"),
+    frame=lambda recipe, nets: nets["maker"](torch.ones(6, 3, 4, 4)).unflatten(0, (2, 3)),
+    probes=lambda recipe, nets: {"weight": float(nets["maker"][0].weight.mean())})
+
+
+def test_recording_keeps_frames_probes_and_where_they_come_from(tmp_path):
+    path = made().record("paper", PAPER, Run("calm"), tmp_path, (8, 32))
+    record = verified(path)
+    assert record["images"] == [8, 32] and record["rows"] == ["up", "down"]
+    assert record["command"] == "python data/make/time_machine.py paper calm"
+    assert record["config"] == asdict(Told("config")) and record["seed"] == 0
+    early, late = record["probes"]["weight"]
+    assert early != late
+    sheet = np.asarray(Image.open(path))
+    assert record["pitch"] == [6, 6] and record["columns"] == 3
+    assert sheet.shape == (6 * 2, 6 * 3 * 2, 4)
+    first, second = np.split(sheet, 2, 1)
+    assert (first != second).any()
+
+
+def test_recording_does_not_change_the_training():
+    recorder = made().Recorder(PAPER, (8, 24))
+    alone, watched = (train(Run("calm").recipe(32), hooks=hooks, progress=False)
+                      for hooks in ([], [recorder]))
+    assert len(recorder.frames) == len(recorder.rows) == 2
+    for name, value in alone.networks["maker"].state_dict().items():
+        assert torch.equal(value, watched.networks["maker"].state_dict()[name]), name
+
+
+def test_the_last_snapshot_stands_without_script(folder):
+    page = Page(shown())
+    box, controls = page.found["div"][:2]
+    assert "--frame: 2" in box["style"] and "--frames: 3" in box["style"]
+    assert "--shape: 6 / 12" in box["style"]
+    assert "hidden" in controls and page.found["input"][0]["value"] == "2"
+    assert page.found["input"][0]["aria-valuetext"] == "1,200"
+    assert [image["alt"].partition(":")[0] for image in page.found["img"]] == [
+        "A title", "Two </script>&"]
+    assert page.said == {0: "0.12", 1: "0.200 / 0.020", 2: "1.12", 3: "0.200 / 0.020"}
+
+
+def test_one_scale_for_all_runs_of_a_chart(folder):
+    lines = [one["points"] for one in Page(shown()).found["polyline"]]
+    assert lines[0] == "0,55.56 50,77.78 100,88.89" and lines[3] == "0,55.56 50,77.78 100,0"
+    assert lines[1] == "0,100 50,50 100,0" and lines[2] == "0,100 50,95 100,90"
+
+
+def test_nothing_is_asked_of_a_host_and_texts_cannot_break_out(folder):
+    text = shown()
+    assert "://" not in text
+    assert len(Page(text).found["script"]) == 2
+
+
+@pytest.mark.parametrize("change, words", [
+    ({"images": [8, 400, 1600]}, "differ in 'images'"),
+    ({"rows": ["real"]}, "differ in 'rows'"),
+    ({"probes": {"error": [1, 1, 1], "inside": [1, 1, 1]}}, "no probe outside"),
+    ({"sha256": "0"}, "damaged or was altered"),
+])
+def test_runs_that_cannot_be_compared_are_refused(folder, change, words):
+    write_json(folder / "two.json", read_json(folder / "two.json") | change)
+    with pytest.raises(BookError, match=words):
+        shown()
+
+
+def test_a_missing_run_is_refused(folder):
+    (folder / "two.png").unlink()
+    with pytest.raises(BookError, match="two.png does not exist"):
+        shown()
+
+
+@pytest.fixture
+def tab(browser, folder):  # noqa: F811
+    page = browser.new_page()
+    page.set_content(f"<!doctype html><body>{shown()}{shown()}")
+    yield page
+    page.close()
+
+
+def seen(tab):
+    """For each run of the first figure: the shade and the first number that a reader sees."""
+    shades, run = [], tab.locator(".machine").first.locator(".run")
+    for window in run.locator(".window").all():
+        box = window.bounding_box()
+        clip = {"x": box["x"] + box["width"] / 4, "y": box["y"] + box["height"] / 8,
+                "width": 2, "height": 2}
+        picture = Image.open(io.BytesIO(tab.screenshot(clip=clip))).convert("L")
+        shades.append(picture.getpixel((0, 0)))
+    numbers = [one.locator("p[data-texts]").first.inner_text() for one in run.all()]
+    return shades, numbers
+
+
+def test_keys_move_all_runs_together_and_no_other_figure(tab):
+    assert seen(tab) == ([255, 255], ["0.12", "1.12"])
+    other = tab.locator(".machine").nth(1)
+    slider = tab.get_by_label("images seen").first
+    markers = tab.locator(".machine").first.locator(".marker")
+    right = [one.bounding_box()["x"] for one in markers.all()]
+    slider.focus()
+    tab.keyboard.press("ArrowLeft")
+    assert seen(tab) == ([128, 128], ["0.25", "0.25"])
+    assert slider.get_attribute("aria-valuetext") == "400"
+    tab.keyboard.press("Home")
+    assert seen(tab) == ([0, 0], ["0.50", "0.50"])
+    assert all(now.bounding_box()["x"] < then for now, then in zip(markers.all(), right))
+    assert other.locator("p[data-texts]").first.inner_text() == "0.12"
+
+
+def test_the_button_plays_from_the_start_and_pauses(tab):
+    button = tab.get_by_role("button").first
+    slider = tab.get_by_label("images seen").first
+    tab.clock.install()
+    button.focus()
+    tab.keyboard.press("Enter")
+    assert slider.input_value() == "0" and "pause" in button.inner_text()
+    tab.clock.run_for(700)
+    assert slider.input_value() == "1"
+    tab.keyboard.press("Enter")
+    tab.clock.run_for(5000)
+    assert slider.input_value() == "1" and "play" in button.inner_text()
+    tab.keyboard.press("Enter")
+    tab.clock.run_for(5000)
+    assert slider.input_value() == "2" and "play" in button.inner_text()
+
+
+def test_print_shows_the_last_snapshot(tab):
+    tab.get_by_label("images seen").first.fill("0")
+    tab.emulate_media(media="print")
+    assert not tab.get_by_role("button").first.is_visible()
+    assert seen(tab) == ([255, 255], ["0.12", "1.12"])
+
+
+def test_without_script_the_last_snapshot_is_seen(browser, folder):  # noqa: F811
+    page = browser.new_context(java_script_enabled=False).new_page()
+    page.set_content(f"<!doctype html><body>{shown()}")
+    assert seen(page) == ([255, 255], ["0.12", "1.12"])
+    assert not page.locator(".controls").is_visible()
+    page.close()
+
+
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_nothing_is_wider_than_the_page(tab, width):
+    tab.set_viewport_size({"width": width, "height": 800})
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    slider, button = (tab.get_by_label("images seen").first, tab.get_by_role("button").first)
+    assert slider.bounding_box()["width"] >= 120 and button.bounding_box()["height"] >= 32
