@@ -79,3 +79,13 @@ def test_one_latent_for_the_image_morphs_as_a_whole():
     applications.morph(model, image, label, 3)
     codes = model.encode(image, onehot)
     assert torch.allclose(model.z[[0, 2]], codes, atol=1e-6)
+
+
+def test_moved_tells_inside_from_outside():
+    label = torch.tensor([[0, 0], [0, 1]])
+    images = torch.zeros(3, 3, 2, 2)
+    images[1:, :, 1, 1] = 1.0
+    assert applications.moved(images, label, 1) == (0.5, 0.0)
+    images[2, :, 0, 0] = -0.6
+    inside, outside = applications.moved(images, label, 1)
+    assert inside == 0.5 and abs(outside - 0.6 / 2 / 2 / 3) < 1e-6

@@ -54,3 +54,12 @@ def morph(model: SMIS, images: Tensor, labels: Tensor, steps: int) -> Tensor:
         last = torch.where(has[:, None, None], last, first)
     share = torch.linspace(0, 1, steps, device=images.device).view(-1, 1, 1, 1)
     return model(onehot[:1].expand(steps, -1, -1, -1), first + share * (last - first))
+
+
+def moved(images: Tensor, label: Tensor, c: int) -> tuple[float, float]:
+    """Mean |difference| of images (N, 3, H, W) to the first, inside and outside class c.
+
+    As a share of the full range; label is their map (H, W), which must hold the class and more.
+    """
+    change = (images[1:] - images[:1]).abs().mean((0, 1)) / 2
+    return float(change[label == c].mean()), float(change[label != c].mean())
