@@ -7,7 +7,7 @@ changes nothing that can be seen is a dead control; so is a control that no move
 import contextlib
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from playwright.sync_api import Locator, Page
@@ -49,10 +49,9 @@ class Shown:
     """One figure on an open page."""
 
     def __init__(self, tab: Page, name: str):
+        tag = tab.locator(f'synthbook-figure[name="{name}"]')
         self.tab, self.name = tab, name
-        self.root = tab.locator(f'synthbook-figure[name="{name}"], .sf-figure').first
-        if tab.locator("synthbook-figure").count():
-            self.root = tab.locator(f'synthbook-figure[name="{name}"]')
+        self.root = tag if tag.count() else tab.locator(".sf-figure")  # in Jupyter there is no tag
 
     def start(self) -> None:
         """Scroll to the figure and wait until its model has drawn."""
@@ -127,7 +126,7 @@ class Shown:
         assert self.root.evaluate(UNMOVED) == []
 
 
-def strokes(figure: Shown, one: dict[str, Any], pad: Locator, ink) -> None:
+def strokes(figure: Shown, pad: Locator, ink: Callable[[float, float], None]) -> None:
     """Every brush by mouse, the cursor by keyboard, and undo; `ink(u, v)` before each stroke."""
     brushes = figure.choices("Brush")
     for k in range(4):
@@ -165,7 +164,7 @@ def canvas(figure: Shown, one: dict[str, Any]) -> None:
     for k in reversed(range(len(one["classes"]))):
         with figure.seen(f"class {k}", "all"):
             colours.nth(k).click()
-    strokes(figure, one, pad, ink)
+    strokes(figure, pad, ink)
     ink(0.5, 0.9)
     brushes.nth(4).click()
     with figure.seen("fill"):
@@ -195,7 +194,7 @@ def mask(figure: Shown, one: dict[str, Any]) -> None:
         ink.nth(0).click()
     with figure.seen("paint", "all"):
         ink.nth(1).click()
-    strokes(figure, one, pad, lambda u, v: None)
+    strokes(figure, pad, lambda u, v: None)
     brushes.nth(4).click()
     with figure.seen("fill"):
         figure.drag(pad, (0.5, 0.9))

@@ -94,7 +94,7 @@ def test_every_network_takes_the_classes_of_faces(model):
 
 
 def test_knobs_of_places_are_not_for_faces():
-    with pytest.raises(BookError, match="smis/groupdnet-8 has no dataset 'faces': choose .* places"):
+    with pytest.raises(BookError, match="groupdnet-8 has no dataset 'faces': choose .* places"):
         models.parse("smis/groupdnet-8@faces-32-s0")
     with pytest.raises(BookError, match="unknown dataset 'mars'"):
         models.parse("smis/groupdnet-8@mars-32-s0")

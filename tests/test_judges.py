@@ -78,6 +78,6 @@ def test_the_recipe_knows_its_data():
 def test_a_stored_config_builds_the_same_judge():
     config = SegmenterConfig(8, 4, "places", 32, {"classes": 8})
     stored = {"classes": 8, "width": 4, "dataset": "places", "size": 32, "knobs": {"classes": 8}}
-    rebuilt = models.segmenter_module(stored)
+    rebuilt = models.MODELS["judges/segmenter"].assemble(stored)
     assert rebuilt.config == config
     rebuilt.load_state_dict(Segmenter(config).state_dict())

@@ -17,7 +17,7 @@ from moving import Shown
 
 pytestmark = pytest.mark.site
 
-PATIENCE = 120  # seconds until something has surely failed
+PATIENCE = 280  # seconds until something has surely failed
 QUIET = (
     "--no-browser --ip=127.0.0.1 --allow-root --IdentityProvider.token= --ServerApp.password= "
     "--ServerApp.log_level=ERROR --LabApp.news_url=None "
@@ -82,6 +82,7 @@ def test_in_jupyterlab_the_kernel_answers_a_stroke(browser, lab):  # noqa: F811
     tab.on("pageerror", lambda error: complaints.append(str(error)))
     tab.on("request", lambda request: asked.append(request.url))
     tab.goto(f"{lab}lab/tree/one.ipynb")
+    tab.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
     tab.locator(".jp-Notebook .jp-CodeCell .cm-content").first.click()
     tab.keyboard.press("Shift+Enter")
     tab.locator(".sf-figure").wait_for()

@@ -34,6 +34,24 @@ pytestmark = pytest.mark.site
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 RUNTIME = "_static/figures/ort-"
 METERED = """Object.defineProperty(navigator, "connection", { value: { saveData: true } })"""
+COUNT = """window.posted = 0;
+const post = Worker.prototype.postMessage;
+Worker.prototype.postMessage = function (...given) { posted += 1; post.apply(this, given); };"""
+LISTEN = """(root) => {
+  window.said = [];
+  new MutationObserver(() => said.push(root.querySelector("[role=status]").innerText))
+    .observe(root, { subtree: true, childList: true, characterData: true });
+}"""
+HURRY = """async ([name, key, count]) => {
+  const { inputs, idle } = synthbookFigures.get(name), value = inputs[key].value.slice();
+  const before = posted;
+  for (let k = 1; k <= count; k++) {
+    inputs[key].set(value.map((v) => v * (1 - k / count)));
+    if (k % 10 === 0) await new Promise((wake) => setTimeout(wake, 1));
+  }
+  await idle();
+  return posted - before;
+}"""
 CHECK = """async () => (await axe.run({ include: [["synthbook-figure"], [".recorded"]]
   .filter(([ours]) => document.querySelector(ours)) })).violations
   .map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map((n) => n.html).join(" ")}`)"""
@@ -160,6 +178,19 @@ def test_every_control_changes_something_visible(readers, path, name):
     assert visit.troubles == []
 
 
+def test_while_one_picture_is_drawn_only_the_newest_request_waits(readers):
+    tab, _ = readers["http"].open("chapters/figures.html", script=COUNT)
+    figure = Shown(tab, "handles-ground")
+    figure.start()
+    runs = tab.evaluate(HURRY, [figure.name, "camera", 100])
+    hurried = figure.outputs()
+    figure.set({"camera": [0.0, 0.0]})
+    again = figure.outputs()
+    tab.close()
+    assert 1 <= runs < 50
+    assert hurried == again  # the last of the hundred asked for this, too
+
+
 def test_a_finger_paints(browser, readers):
     tab, _ = readers["http"].open("index.html", has_touch=True, viewport=PHONE)
     figure = started(tab, "index.html")[0]
@@ -197,10 +228,13 @@ def test_nothing_is_loaded_on_a_metered_line_before_the_button(readers):
     load = figure.root.get_by_role("button", name=f"load {size} MB")
     tab.wait_for_timeout(300)
     assert assets(visit) == [] and load.is_visible()
+    figure.root.evaluate(LISTEN)
     load.click()
     figure.start()
     assert assets(visit) and not load.is_visible()
+    said = tab.evaluate("said")
     tab.close()
+    assert len([words for words in said if re.search(r"[Ll]oading.* \d+ %", words)]) > 2, said
 
 
 def test_what_cannot_be_loaded_is_said_and_tried_again(readers):

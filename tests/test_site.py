@@ -1,5 +1,6 @@
 """The built site, opened in a real browser: over http and straight from files, with no network."""
 
+# ruff: noqa: F811
 import re
 from urllib.parse import unquote, urldefrag
 

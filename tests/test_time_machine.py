@@ -14,8 +14,10 @@ from browsing import browser  # noqa: F401
 from PIL import Image
 from torch import nn
 
+from synthbook import files
 from synthbook.figures import time_machine as machine
 from synthbook.files import BookError, read_json, sha256, verified, write_json
+from synthbook.plots import pixels
 from synthbook.smis import failures
 from synthbook.training import Player, Recipe, train
 
@@ -270,3 +272,73 @@ def test_nothing_is_wider_than_the_page(tab, width):
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
     slider, button = (tab.get_by_label("images seen").first, tab.get_by_role("button").first)
     assert slider.bounding_box()["width"] >= 120 and button.bounding_box()["height"] >= 32
+
+
+# ------------------------------------------------------------------------- what ships
+
+MB = 1_000_000
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    """The record of every run of SMIS."""
+    folder = files.data_dir() / "results" / "smis" / "time-machine"
+    assert sum(path.stat().st_size for path in folder.iterdir()) <= 1.5 * MB
+    return {one.name: verified(folder / f"{one.name}.png") for one in failures.ATTEMPTS}
+
+
+def test_the_shipped_runs_are_those_of_the_table(shipped):
+    for attempt in failures.ATTEMPTS:
+        record = shipped[attempt.name]
+        assert record["config"]["weights"] == asdict(attempt.weights), attempt.name
+        assert record["config"]["model"]["split"] == (attempt.variant != "vspade")
+        assert tuple(record["images"]) == failures.COUNTS
+        assert tuple(record["rows"]) == failures.ROWS
+    figure = machine.time_machine("smis", failures.ATTEMPTS, failures.CHARTS, "SMIS").data
+    assert figure.count("data:image/png;base64,") == len(failures.ATTEMPTS)
+
+
+def test_what_the_captions_say_was_measured(shipped):
+    def last(probe):
+        return {name: record["probes"][probe][-1] for name, record in shipped.items()}
+
+    error, nats = last("rebuilt_error"), last("nats")
+    inside, outside = last("change_inside"), last("change_outside")
+    assert min(error, key=error.get) == "no-game"
+    assert max(nats, key=nats.get) == "no-kl" and nats["no-kl"] > 2 * nats["good"]
+    assert nats["no-rebuilding"] < 0.2 * nats["good"]
+    assert inside["no-rebuilding"] < 0.4 * inside["good"]
+    assert outside["one-latent"] > 0.7 * inside["one-latent"]
+    assert outside["good"] < 0.2 * inside["good"]
+
+
+def test_every_failure_differs_from_the_run_that_works_in_one_thing():
+    good, *failed = failures.ATTEMPTS
+    plain = asdict(good.weights)
+    changed = {one.name: {k for k, v in asdict(one.weights).items() if v != plain[k]}
+               | ({"variant"} if one.variant != good.variant else set()) for one in failed}
+    assert changed == {"no-game": {"warm"}, "no-kl": {"kl"}, "one-latent": {"variant"},
+                       "no-rebuilding": {"l1", "feature_matching", "warm"}}
+
+
+def pictures(name):
+    """The last frame of a run: (rows, columns, 32, 32, 3) bytes."""
+    path = files.data_dir() / "results" / "smis" / "time-machine" / f"{name}.png"
+    sheet = np.asarray(Image.open(path))[:, -34 * len(failures.LAYOUTS):]
+    tiles = sheet.reshape(len(failures.ROWS), 34, len(failures.LAYOUTS), 34, 4)
+    return tiles.transpose(0, 2, 1, 3, 4)[:, :, :32, :32, :3].astype(float)
+
+
+def test_the_last_row_redraws_the_sky_and_with_one_latent_everything():
+    _, label, sky = failures.held()
+    mask = (label[list(failures.LAYOUTS)] == sky).numpy()
+    good, one = pictures("good"), pictures("one-latent")
+    moved = np.abs(good[4] - good[2]).mean(-1)
+    assert moved[mask].mean() > 5 * moved[~mask].mean()
+    assert np.array_equal(one[4], one[3])
+
+
+def test_the_real_pictures_are_the_same_in_every_run(shipped):
+    image = failures.held()[0][list(failures.LAYOUTS)]
+    for name in shipped:
+        assert np.array_equal(pictures(name)[0], pixels(image)), name

@@ -8,6 +8,7 @@ from layouts import TINY, scene
 from torch import nn
 
 from synthbook import models
+from synthbook.baselines import spade
 from synthbook.smis import SMIS, Encoder, Generator, config
 from synthbook.smis.mulnet import StreamEncoder, Streams, one_stream
 from synthbook.smis.network import WholeImageEncoder
@@ -110,7 +111,8 @@ def test_groups_divide_the_channels_for_any_number_of_classes(classes, size):
     assert net.groups[0] == classes and net.groups[-1] < classes or classes == 4
     assert set(found["groupnet"].groups) == {classes}
     assert all(a % b == 0 for a, b in zip(net.groups, net.groups[1:]))
-    assert abs(sum(net.channels) / sum(config("groupdnet", size).channels) - 1) < 0.1
+    grown = max(1, classes / 16) ** 0.5
+    assert abs(sum(net.channels) / sum(config("groupdnet", size).channels) / grown - 1) < 0.1
 
 
 # ------------------------------------------------------------------------- what they cost
@@ -169,3 +171,9 @@ def test_what_is_compared_is_of_like_size(costs, size):
         assert base <= costs[size, name][1] <= 3 * base, name
     for name in ("groupnet", "mulnet"):
         assert base / 2 <= costs[size, name][1] <= base, name
+
+
+@pytest.mark.parametrize("size", [32, 64])
+def test_spade_is_as_wide_as_vspade(size):
+    vspade = config("vspade", size)
+    assert spade.SIZES[size] == (vspade.channels, vspade.hidden)

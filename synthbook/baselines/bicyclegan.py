@@ -36,7 +36,7 @@ class Config(game.OneLatent):
     classes: int = 16
     size: tuple[int, int] = (64, 64)
     latent: int = 8
-    widths: tuple[int, ...] = (32, 64, 128, 128)
+    widths: tuple[int, ...] = (48, 96, 96, 96)
     encoder: tuple[int, ...] = (24, 48, 64)
 
 
@@ -47,7 +47,7 @@ class Weights(game.Weights):
     latent: float = 0.5
 
 
-WIDTHS = {32: (48, 96, 128), 64: (32, 64, 128, 128)}
+WIDTHS = {32: (64, 96, 96), 64: (48, 96, 96, 96)}
 
 
 class UNet(nn.Module):

@@ -1,4 +1,4 @@
-"""DSCGAN: "Diversity-Sensitive Conditional Generative Adversarial Networks" (Yang et al., ICLR 2019).
+"""DSCGAN: "Diversity-Sensitive Conditional Generative Adversarial Networks" (Yang et al., 2019).
 
 No encoder: latents of one layout are kept from giving one image by a term that rewards the
 distance of two images over the distance of their latents. The generator is BicycleGAN's.

@@ -32,11 +32,11 @@ class Config(game.OneLatent):
     classes: int = 16
     size: tuple[int, int] = (64, 64)
     latent: int = 0
-    widths: tuple[int, ...] = (24, 48, 96, 128)
+    widths: tuple[int, ...] = (24, 48, 72, 96)
     blocks: int = 3
 
 
-WIDTHS = {32: (24, 48, 96), 64: (24, 48, 96, 128)}
+WIDTHS = {32: (32, 64, 72), 64: (24, 48, 72, 96)}
 
 
 def normed(conv: nn.Module, channels: int) -> nn.Sequential:

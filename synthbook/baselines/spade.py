@@ -40,7 +40,7 @@ class Config(game.OneLatent):
 
 SIZES = {  # channels and hidden channels, those of VSPADE
     64: ((96, 96, 64, 32, 32), (32, 32, 32, 24)),
-    32: ((96, 96, 64, 32), (32, 32, 32)),
+    32: ((80, 80, 36, 20), (24, 24, 16)),
 }
 
 

@@ -18,7 +18,7 @@ VSPADE     1, ..., 1              one for the image (SPADE with its encoder)
 Axes: B batch, K classes, Z latent channels of a class, H W pixels.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -113,11 +113,11 @@ CITYSCAPES = Config(
 
 GROUPED = {  # by image size: groups, channels and hidden channels of GroupDNet at small scale
     64: ((16, 8, 4, 2), (256, 256, 128, 48, 48), (64, 64, 64, 32)),
-    32: ((16, 8, 4), (256, 256, 128, 64), (64, 64, 64)),
+    32: ((16, 8, 4), (256, 256, 112, 48), (64, 64, 32)),
 }
 UNGROUPED = {  # about as many multiplications without groups
     64: ((96, 96, 64, 32, 32), (32, 32, 32, 24)),
-    32: ((96, 96, 64, 32), (32, 32, 32)),
+    32: ((80, 80, 36, 20), (24, 24, 16)),
 }
 
 
@@ -127,12 +127,15 @@ def config(name: str, size: int = 64, classes: int = 16) -> Config:
     `groupdnet`, `groupnet`, `groupenc` and `vspade` are those of the table above;
     `groupdnet-map` has latent maps, `groupdnet-norm` the published norms in its encoder.
     `groupdnet-unsplit` and `mulnet` differ from `groupdnet` and `groupnet` in their modules.
+    Beyond 16 classes grouped channels grow with the root of K, which keeps the number of
+    multiplications.
     """
-    tabled = GROUPED[size][0]
+    tabled, wider = GROUPED[size][0], max(1.0, classes / 16) ** 0.5
     merging = tuple(min(g, classes) if classes <= 16 else classes * g // 16 for g in tabled)
 
     def grouped(groups: tuple[int, ...]) -> Config:
         _, channels, hidden = GROUPED[size]
+        channels, hidden = ([wider * width for width in widths] for widths in (channels, hidden))
         return Config(classes, (size, size), groups, multiples(channels, (groups[0], *groups)),
                       multiples(hidden, groups))
 
@@ -152,7 +155,7 @@ def config(name: str, size: int = 64, classes: int = 16) -> Config:
     }[name]
 
 
-def multiples(widths: tuple[int, ...], of: tuple[int, ...]) -> tuple[int, ...]:
+def multiples(widths: Sequence[float], of: tuple[int, ...]) -> tuple[int, ...]:
     """Each width moved to the nearest multiple, not 0, of its entry in `of`."""
     return tuple(max(1, round(w / g)) * g for w, g in zip(widths, of, strict=True))
 
