@@ -5,6 +5,7 @@ real), `trivial` (each class in its mean colour) and `broken` (a model that ever
 catch). A result is computed once, kept in `data/results`, and shown by the chapters.
 """
 
+import json
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -38,9 +39,18 @@ def feature_spaces(judge: judges.Segmenter, size: int) -> dict[str, Extractor]:
 
 @dataclass(frozen=True)
 class Setup:
-    """What every row of one table shares: layouts, real images, judge and feature spaces."""
+    """What all rows and models of one table share: layouts, real images, judge, references.
 
-    name: models.Name
+    Parameters
+    ----------
+    judge_name : `judges/segmenter` or another that knows the classes of these data.
+    dataset, size, knobs : the data that the models were trained on.
+    budget     : how much is measured.
+    """
+
+    judge_name: str
+    dataset: str
+    size: int
     knobs: dict
     budget: measure.Budget
 
@@ -52,7 +62,7 @@ class Setup:
     @cached_property
     def scenes(self) -> list:
         """The layouts."""
-        return [self.test.scene(i) for i in range(self.budget.images)]
+        return measure.layouts(self.test, self.budget.images)
 
     @cached_property
     def labels(self) -> Tensor:
@@ -67,18 +77,28 @@ class Setup:
     @cached_property
     def judge(self) -> judges.Segmenter:
         """The segmenter of this dataset."""
-        judge = models.MODELS[self.name.model].judge
-        return judge_for(judge, self.name.dataset, self.name.size)
+        return judge_for(self.judge_name, self.dataset, self.size)
 
     @cached_property
     def spaces(self) -> dict[str, Extractor]:
         """Feature spaces in which sets are compared."""
-        return feature_spaces(self.judge, self.name.size)
+        return feature_spaces(self.judge, self.size)
+
+    @cached_property
+    def oracle(self) -> measure.Oracle:
+        """The renderer as a sampler."""
+        return measure.Oracle(self.test, SEED)
+
+    @cached_property
+    def references(self) -> Rows:
+        """The reference rows that are the same for every model."""
+        train = self.data("train", 10_000, seed=0)
+        return {"oracle": self.row(self.oracle), "floor": self.floor(),
+                "trivial": self.row(measure.ClassMeans(self.test, train))}
 
     def data(self, split: str, count: int, seed: int = SEED) -> Generated:
         """The dataset as the model was trained on it, another split or seed."""
-        return dataset(self.name.dataset, split, size=self.name.size, seed=seed, count=count,
-                       **self.knobs)
+        return dataset(self.dataset, split, size=self.size, seed=seed, count=count, **self.knobs)
 
     def images(self, split: str) -> Tensor:
         """As many real images of a split as there are layouts."""
@@ -99,6 +119,20 @@ class Setup:
             row[f"kid_{space}"] = metrics.kid(self.real, other, extractor)
             row[f"fd_{space}"] = metrics.fd(self.real, other, extractor)
         return row
+
+
+def setup_for(name: models.Name, knobs: dict, budget: measure.Budget) -> Setup:
+    """The setup of a model, one for all models of its data while this process lives."""
+    judge = models.MODELS[name.model].judge
+    made_by = models.record(models.Name(judge, name.dataset, name.size).weights)["sha256"]
+    return shared_setup(judge, name.dataset, name.size, json.dumps(knobs), budget, made_by)
+
+
+@lru_cache(maxsize=2)
+def shared_setup(judge: str, data: str, size: int, knobs: str, budget: measure.Budget,
+                 judge_hash: str) -> Setup:
+    """:func:`setup_for` by what decides it; another judge's weights make another setup."""
+    return Setup(judge, data, size, json.loads(knobs), budget)
 
 
 def evaluate(text: str, *, scale: str = "ship", seed: int = 0,
@@ -129,14 +163,13 @@ def evaluate_smis(name: models.Name, stored: dict, scale: str, seed: int,
 
     With the reference rows. What needs an encoder is left out where the model has none.
     """
-    setup = Setup(name, stored["config"]["knobs"], measure.BUDGETS[scale])
+    setup = setup_for(name, stored["config"]["knobs"], measure.BUDGETS[scale])
     model = models.load(str(name), weights=weights)
     sampler = measure.ModelSampler(model, setup.test, seed)
-    oracle = measure.Oracle(setup.test, SEED)
     rows = setup.row(sampler)
     if model.encoder is not None:
         rows |= measure.rebuilding(model, setup.test, setup.budget.images // 4)
-        carried = measure.control(measure.Encoded(model, oracle), setup.test, setup.budget)
+        carried = measure.control(measure.Encoded(model, setup.oracle), setup.test, setup.budget)
         rows |= {f"encoded_{key}": value for key, value in carried.items()}
         published = setup.row(measure.ModelSampler(model, setup.test, seed, fitted=False))
         rows |= {f"normal_{key}": value for key, value in published.items()}
@@ -147,10 +180,8 @@ def evaluate_smis(name: models.Name, stored: dict, scale: str, seed: int,
         mine, theirs = (measure.pictures(s, setup.scenes) for s in (sampler, other))
         rows["kid_judge_minus_vspade"] = metrics.kid_difference(
             setup.real, mine, theirs, setup.spaces["judge"])
-    train = setup.data("train", 10_000, seed=0)
-    return rows, {"oracle": setup.row(oracle), "floor": setup.floor(),
-                  "trivial": setup.row(measure.ClassMeans(setup.test, train)),
-                  "broken": setup.row(measure.Broken(sampler, setup.test))}
+    broken = setup.row(measure.Broken(sampler, setup.test))
+    return rows, setup.references | {"broken": broken}
 
 
 def evaluate_segmenter(name: models.Name, stored: dict, scale: str,

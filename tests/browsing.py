@@ -10,7 +10,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 
 @pytest.fixture(scope="module")
 def browser():
-    """Debian's Chromium or its like; without one the test is skipped, and fails where `CI` is set."""
+    """Debian's Chromium or its like; without one a test is skipped, or fails where `CI` is set."""
     executable = next(filter(None, map(shutil.which, BROWSERS)), None)
     if executable is None:
         required = os.environ.get("CI") not in (None, "", "0", "false")

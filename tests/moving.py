@@ -7,7 +7,7 @@ changes nothing that can be seen is a dead control; so is a control that no move
 import contextlib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from playwright.sync_api import Locator, Page
@@ -106,9 +106,10 @@ class Shown:
         for key in keys:
             self.tab.keyboard.press(key)
 
-    def choices(self, label: str) -> Locator:
+    def choices(self, label: str, within: Locator | None = None) -> Locator:
         """The options of a radio group."""
-        return self.root.get_by_role("radiogroup", name=label, exact=True).first.locator("label")
+        place = within or self.root
+        return place.get_by_role("radiogroup", name=label, exact=True).first.locator("label")
 
     def button(self, name: str, within: Locator | None = None) -> Locator:
         return (within or self.root).get_by_role("button", name=name, exact=True).first
@@ -126,45 +127,41 @@ class Shown:
         assert self.root.evaluate(UNMOVED) == []
 
 
-def strokes(figure: Shown, pad: Locator, ink: Callable[[float, float], None]) -> None:
-    """Every brush by mouse, the cursor by keyboard, and undo; `ink(u, v)` before each stroke."""
-    brushes = figure.choices("Brush")
+def grid(figure: Shown, one: dict[str, Any]) -> None:
+    """A label map or a mask: every class, brush and button, by mouse and by keyboard."""
+    pad = figure.root.get_by_role("application", name=one["label"])
+    panel = figure.panel(one["label"] if one["kind"] == "mask" else "Paint")
+    colours, brushes = figure.choices("Class", panel), figure.choices("Brush", panel)
+    count, (_, height, width) = colours.count(), one["value"]["shape"]
+
+    def ink(u: float, v: float) -> None:
+        """Choose a class that is there somewhere, but not at (u, v)."""
+        cells = figure.value(one["name"])
+        under = cells[int(v * height) * width + int(u * width)]
+        common = (k for k, _ in Counter(cells).most_common() if k != under)
+        colours.nth(int(next(common, (under + 1) % count))).click()
+
+    for k in [*reversed(range(count)), count - 1]:
+        with figure.seen(f"class {k}", "all"):
+            colours.nth(k).click()
     for k in range(4):
         brushes.nth(k).click()
         ink(0.3, 0.2 + 0.15 * k)
         with figure.seen(f"brush {k}"):
             figure.drag(pad, (0.2, 0.2 + 0.15 * k), (0.4, 0.2 + 0.15 * k))
     with figure.seen("undo"):
-        figure.button("undo").click()
+        figure.button("undo", panel).click()
     figure.drag(pad, (0.7, 0.3), (0.7, 0.3))  # the cursor is where the pointer was
     pad.focus()
     with figure.seen("brush by key", "all"):
         figure.press("[")
     with figure.seen("cursor by key", "all"):
         figure.press("ArrowRight", "ArrowDown")
-    figure.press("]", "]", "]", *["ArrowLeft"] * 30)
-    ink(0.22, 0.3)
+    figure.press("]", *["ArrowLeft"] * 30)
+    ink(0.24, 0.31)
     pad.focus()
     with figure.seen("space paints"):
         figure.press(" ")
-
-
-def canvas(figure: Shown, one: dict[str, Any]) -> None:
-    pad = figure.root.get_by_role("application", name=one["label"])
-    _, height, width = one["value"]["shape"]
-    colours, brushes = figure.choices("Class"), figure.choices("Brush")
-
-    def ink(u: float, v: float) -> None:
-        """Choose a class that the map has, but not there."""
-        cells = figure.value(one["name"])
-        under = cells[int(v * height) * width + int(u * width)]
-        common = (k for k, _ in Counter(cells).most_common() if k != under)
-        colours.nth(int(next(common, (under + 1) % len(one["classes"])))).click()
-
-    for k in reversed(range(len(one["classes"]))):
-        with figure.seen(f"class {k}", "all"):
-            colours.nth(k).click()
-    strokes(figure, pad, ink)
     ink(0.5, 0.9)
     brushes.nth(4).click()
     with figure.seen("fill"):
@@ -173,35 +170,18 @@ def canvas(figure: Shown, one: dict[str, Any]) -> None:
     brushes.nth(5).click()
     with figure.seen("pick", "all"):
         figure.drag(pad, (0.5, 0.9))
-    brushes.nth(2).click()
     for layout in one.get("layouts", []):
         with figure.seen(layout["name"]):
-            figure.button(layout["name"]).click()
-    with figure.seen("reset"):
-        figure.button("reset").click()
+            figure.button(f"start from {layout['name']}", panel).click()
+    again = "clear" if one["kind"] == "mask" else "reset"
+    with figure.seen(again):
+        figure.button(again, panel).click()
     with figure.seen("patterns", "all"):
-        figure.root.get_by_label("patterns").click()
-    colours.nth(int(Counter(figure.value(one["name"])).most_common(1)[0][0])).click()
-
-
-def mask(figure: Shown, one: dict[str, Any]) -> None:
-    pad = figure.root.get_by_role("application", name=one["label"])
-    brushes, ink = figure.choices("Brush"), figure.choices("Paint or erase")
-    figure.drag(pad, (0.5, 0.5), (0.6, 0.6))
-    with figure.seen("clear"):
-        figure.button("clear").click()
-    with figure.seen("erase", "all"):
-        ink.nth(0).click()
-    with figure.seen("paint", "all"):
-        ink.nth(1).click()
-    strokes(figure, pad, lambda u, v: None)
-    brushes.nth(4).click()
-    with figure.seen("fill"):
-        figure.drag(pad, (0.5, 0.9))
+        panel.get_by_label("patterns").click()
     brushes.nth(3).click()
-    ink.nth(0).click()
-    with figure.seen("erasing"):
-        figure.drag(pad, (0.1, 0.5), (0.9, 0.5))
+    ink(0.7, 0.5)
+    figure.drag(pad, (0.6, 0.5), (0.8, 0.5))  # what follows has something to act on
+    colours.nth(int(Counter(figure.value(one["name"])).most_common(1)[0][0])).click()
 
 
 def styles(figure: Shown, one: dict[str, Any]) -> None:
@@ -253,7 +233,7 @@ def pictures(figure: Shown, one: dict[str, Any]) -> None:
 
 def boxes(figure: Shown, one: dict[str, Any]) -> None:
     pad, colours = figure.root.locator(".sf-boxes"), figure.choices("Class")
-    there = figure.root.get_by_role("button", name=re.compile("delete removes it"))
+    there = figure.root.get_by_role("button", name=re.compile("% across,"))
     for k in reversed(range(len(one["classes"]))):
         with figure.seen(f"class {k}", "all"):
             colours.nth(k).click()
@@ -301,5 +281,5 @@ def draw(figure: Shown, one: dict[str, Any]) -> None:
             figure.button("new draw", figure.panel(one["label"])).click()
 
 
-MOVES = {"canvas": canvas, "mask": mask, "styles": styles, "sliders": sliders,
+MOVES = {"canvas": grid, "mask": grid, "styles": styles, "sliders": sliders,
          "pictures": pictures, "boxes": boxes, "ground": ground, "draw": draw}

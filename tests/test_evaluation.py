@@ -54,9 +54,12 @@ def quick(monkeypatch):
     means = Extractor("means", 6, lambda x: torch.cat([x.mean((2, 3)), x.std((2, 3))], 1))
     monkeypatch.setitem(measure.BUDGETS, "smoke", measure.Budget(20, 1, 2))
     monkeypatch.setattr(evaluation, "feature_spaces", lambda judge, size: {"judge": means})
-    evaluation.judge_for.cache_clear()
+    caches = evaluation.judge_for, evaluation.shared_setup
+    for cache in caches:
+        cache.cache_clear()
     yield
-    evaluation.judge_for.cache_clear()
+    for cache in caches:
+        cache.cache_clear()
 
 
 def test_a_smis_result_has_its_rows_and_references(book, quick):

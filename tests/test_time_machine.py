@@ -295,7 +295,7 @@ def test_the_shipped_runs_are_those_of_the_table(shipped):
         assert tuple(record["images"]) == failures.COUNTS
         assert tuple(record["rows"]) == failures.ROWS
     figure = machine.time_machine("smis", failures.ATTEMPTS, failures.CHARTS, "SMIS").data
-    assert figure.count("data:image/png;base64,") == len(failures.ATTEMPTS)
+    assert figure.count('src="data:image/png;base64,') == len(failures.ATTEMPTS)
 
 
 def test_what_the_captions_say_was_measured(shipped):

@@ -56,6 +56,13 @@ def label_maps(data: Generated, scenes: list[Any]) -> Tensor:
     return torch.stack([known[id(scene)][1] for scene in scenes])
 
 
+def layouts(data: Generated, count: int) -> list[Any]:
+    """The first `count` scenes of `data`, the same objects with every call."""
+    known = data.__dict__.setdefault("_scenes", [])
+    known += [data.scene(i) for i in range(len(known), count)]
+    return known[:count]
+
+
 class ModelSampler:
     """A SMIS network as a sampler. Latents depend on the draw alone, the same for all models."""
 
@@ -77,12 +84,23 @@ class ModelSampler:
 
 
 class Oracle:
-    """The renderer: the same layout with all styles, or with one class's style, drawn anew."""
+    """The renderer: the same layout with all styles, or with one class's style, drawn anew.
+
+    What it has rendered for a list of scenes it keeps, since every model is compared with it.
+    """
 
     def __init__(self, data: Generated, seed: int = 0):
         self.data, self.seed = data, seed
+        self.known: dict[tuple, tuple[list[Any], Tensor]] = {}
 
     def __call__(self, scenes: list[Any], draw: int, redrawn: int | None = None) -> Tensor:
+        key = (*map(id, scenes), draw, redrawn)
+        if key not in self.known:  # kept with its scenes, so that no id is used twice
+            self.known[key] = list(scenes), self.rendered(scenes, draw, redrawn)
+        return self.known[key][1]
+
+    def rendered(self, scenes: list[Any], draw: int, redrawn: int | None) -> Tensor:
+        """The images of :meth:`__call__`, (B, 3, H, W)."""
         images = []
         for k, scene in enumerate(scenes):
             rng = np.random.default_rng([self.seed, draw, k])
@@ -166,7 +184,7 @@ def predict(judge: nn.Module, images: Tensor) -> Tensor:
 
 def control(sampler: Sampler, data: Generated, budget: Budget) -> dict[str, Estimate]:
     """mCSD, mOCD and the LPIPS diversity of whole images, on the first layouts of `data`."""
-    scenes = [data.scene(i) for i in range(budget.layouts)]
+    scenes = layouts(data, budget.layouts)
     labels = label_maps(data, scenes)
     whole = torch.stack([sampler(scenes, d) for d in range(budget.draws)], 1)
     samples, label, changed, maps = [], [], [], []
