@@ -127,6 +127,12 @@ class Shown:
         assert self.root.evaluate(UNMOVED) == []
 
 
+def others_first(options: Locator) -> list[int]:
+    """The options of a radio group, the one that is chosen last: each click changes the choice."""
+    chosen = [one.locator("input").is_checked() for one in options.all()]
+    return sorted(range(len(chosen)), key=lambda k: chosen[k])
+
+
 def grid(figure: Shown, one: dict[str, Any]) -> None:
     """A label map or a mask: every class, brush and button, by mouse and by keyboard."""
     pad = figure.root.get_by_role("application", name=one["label"])
@@ -141,7 +147,7 @@ def grid(figure: Shown, one: dict[str, Any]) -> None:
         common = (k for k, _ in Counter(cells).most_common() if k != under)
         colours.nth(int(next(common, (under + 1) % count))).click()
 
-    for k in [*reversed(range(count)), count - 1]:
+    for k in others_first(colours):
         with figure.seen(f"class {k}", "all"):
             colours.nth(k).click()
     for k in range(4):
@@ -220,8 +226,7 @@ def sliders(figure: Shown, one: dict[str, Any]) -> None:
 
 def pictures(figure: Shown, one: dict[str, Any]) -> None:
     options = figure.choices(one["label"])
-    checked = [o.locator("input").is_checked() for o in options.all()].index(True)
-    order = [k for k in range(options.count()) if k != checked] + [checked]
+    order = others_first(options)
     absent = [k for k in order if "sf-absent" in (options.nth(k).get_attribute("class") or "")]
     for k in order:
         with figure.seen(f"{one['label']}, picture {k}", "all" if k in absent else "picture"):
@@ -234,7 +239,7 @@ def pictures(figure: Shown, one: dict[str, Any]) -> None:
 def boxes(figure: Shown, one: dict[str, Any]) -> None:
     pad, colours = figure.root.locator(".sf-boxes"), figure.choices("Class")
     there = figure.root.get_by_role("button", name=re.compile("% across,"))
-    for k in reversed(range(len(one["classes"]))):
+    for k in others_first(colours):
         with figure.seen(f"class {k}", "all"):
             colours.nth(k).click()
     for box in there.all():

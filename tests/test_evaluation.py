@@ -167,3 +167,17 @@ def test_the_control_card_holds_three_numbers_beside_the_oracle():
     assert [row["metric"] for row in card] == ["mcsd", "mocd", "kid_judge"]
     assert [row["value"] for row in card] == [0.25, 1.25, 2.25]
     assert all(row["oracle"] == 0.5 and row["low"] == 0.2 and row["n"] == 40 for row in card)
+
+
+def test_models_of_the_same_data_share_what_they_are_compared_with(book, quick):
+    budget = measure.Budget(20, 1, 2)
+    setup = evaluation.setup_for(SMIS_NAME, {"classes": 8}, budget)
+    rival = replace(SMIS_NAME, model="smis/vspade", seed=3)
+    assert evaluation.setup_for(rival, {"classes": 8}, budget) is setup
+    assert evaluation.setup_for(rival, {"classes": 8, "light": 1.0}, budget) is not setup
+    assert evaluation.setup_for(rival, {"classes": 8}, measure.Budget(21, 1, 2)) is not setup
+    before = files.read_json(JUDGE_NAME.weights.with_suffix(".json"))
+    JUDGE_NAME.weights.write_bytes(b"another judge")
+    files.write_json(JUDGE_NAME.weights.with_suffix(".json"),
+                     before | {"sha256": files.sha256(JUDGE_NAME.weights)})
+    assert evaluation.setup_for(rival, {"classes": 8}, budget) is not setup

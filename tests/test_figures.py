@@ -77,6 +77,7 @@ def test_every_slider_has_one_label_and_a_step_for_each_value():
     assert [text.strip() for _, text in labels] == ["classsky", "drawas it was"]
     assert [(i["min"], i["max"], i["step"]) for i in inputs] == [("0", "1", "1"), ("0", "2", "1")]
     assert [i["aria-valuetext"] for i in inputs] == ["sky", "as it was"]
+    assert all("data-lm-suppress-shortcuts" in i for i in inputs)  # else JupyterLab eats arrows
 
 
 def test_frames_run_through_the_last_slider_first():

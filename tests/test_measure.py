@@ -43,6 +43,27 @@ def test_the_oracle_redraws_one_class_and_nothing_else():
         assert all(not torch.equal(after[k], oracle(chosen, 2, c)[k]) for k in has)
 
 
+def test_the_oracle_renders_what_it_was_asked_before_only_once():
+    class Counted(Flags):
+        rendered = 0
+
+        def render(self, scene):
+            Counted.rendered += 1
+            return super().render(scene)
+
+    data = Counted("test", size=32)
+    oracle, chosen = measure.Oracle(data), measure.layouts(data, 4)
+    assert measure.layouts(data, 4)[2] is chosen[2] is measure.layouts(data, 6)[2]
+    first = oracle(chosen, 1, 0)
+    assert Counted.rendered == 4
+    assert torch.equal(oracle(measure.layouts(data, 4), 1, 0), first) and Counted.rendered == 4
+    others = oracle(chosen, 2, 0), oracle(chosen[:3], 1, 0), oracle(chosen, 1)
+    assert Counted.rendered == 15
+    fresh = measure.Oracle(data)
+    again = fresh(chosen, 2, 0), fresh(chosen[:3], 1, 0), fresh(chosen, 1)
+    assert all(torch.equal(a, b) for a, b in zip(others, again))
+
+
 def test_the_oracle_redraws_all_classes_together():
     oracle, chosen = measure.Oracle(DATA), scenes()
     one, two = oracle(chosen, 0), oracle(chosen, 1)

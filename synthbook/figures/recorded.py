@@ -20,6 +20,8 @@ from synthbook.figures.web import source
 from synthbook.files import BookError
 from synthbook.plots import pixels
 
+KEYS = "data-lm-suppress-shortcuts"  # JupyterLab leaves this element its keys
+
 
 def recorded(frames: Tensor | Sequence[Tensor], captions: Sequence[str], title: str,
              sliders: Mapping[str, Sequence[str]]) -> HTML:
@@ -84,7 +86,7 @@ def page(body: str, origin: str, data: Mapping[str, Any], kind: str = "", style:
 def controls(title: str, sliders: Mapping[str, Sequence[str]], start: int = 0,
              play: bool = False) -> str:
     """The sliders, hidden until the script runs; `play` puts a button before them."""
-    button = '<button type="button">▶ play</button>' if play else ""
+    button = f'<button type="button" {KEYS}>▶ play</button>' if play else ""
     rows = "".join(slider(name, names, start) for name, names in sliders.items())
     return (f'<div class="controls" role="group" aria-label="{html.escape(title)}" hidden>'
             f'{button}<div class="sliders">\n{rows}</div></div>')
@@ -93,7 +95,7 @@ def controls(title: str, sliders: Mapping[str, Sequence[str]], start: int = 0,
 def slider(name: str, values: Sequence[str], start: int = 0) -> str:
     """One labelled slider with as many steps as it has values."""
     said = html.escape(values[start])
-    return (f'<label><span>{html.escape(name)}</span><input type="range" min="0" '
+    return (f'<label><span>{html.escape(name)}</span><input type="range" {KEYS} min="0" '
             f'max="{len(values) - 1}" step="1" value="{start}" autocomplete="off" '
             f'aria-valuetext="{said}"><output aria-hidden="true">{said}</output></label>\n')
 
