@@ -20,4 +20,6 @@ export function render({ model, el: root }) {
   const numbers = ({ buffer, byteOffset, byteLength }) =>
     new Float32Array(buffer.slice(byteOffset, byteOffset + byteLength));
   mount(root, model.get("description"), { start: async () => {}, run }).start();
+  root.querySelectorAll("button, input, [tabindex]") // else JupyterLab takes the arrow keys
+    .forEach((control) => control.setAttribute("data-lm-suppress-shortcuts", ""));
 }
