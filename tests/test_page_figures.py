@@ -52,6 +52,16 @@ HURRY = """async ([name, key, count]) => {
   await idle();
   return posted - before;
 }"""
+OUTSIDE = """(root) => {
+  const { left, right } = root.getBoundingClientRect();
+  const swiped = (e) => e !== root
+    && (getComputedStyle(e).overflowX !== "visible" || swiped(e.parentElement));
+  return [...root.querySelectorAll("*")].filter((e) => {
+    const edges = e.getBoundingClientRect();
+    return e.offsetParent && edges.width && !swiped(e.parentElement)
+      && (edges.left < left - 1 || edges.right > right + 1);
+  }).map((e) => e.outerHTML.slice(0, 120));
+}"""
 CHECK = """async () => (await axe.run({ include: [["synthbook-figure"], [".recorded"]]
   .filter(([ours]) => document.querySelector(ours)) })).violations
   .map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map((n) => n.html).join(" ")}`)"""
@@ -282,15 +292,7 @@ def test_paper_shows_pictures_and_no_controls(desk, path):
 def test_a_phone_holds_every_figure(readers, path):
     tab, _ = readers["http"].open(path, viewport=PHONE)
     for figure in started(tab, path):
-        inside = figure.root.evaluate("""(root) => {
-          const { left, right } = root.getBoundingClientRect();
-          return [...root.querySelectorAll("*")].filter((e) => e.offsetParent
-            && !e.closest(".sf-unseen, .sf-boxes, .sf-ground, .sf-ring, .sf-knob"))
-            .filter((e) => { const r = e.getBoundingClientRect();
-              return r.width && (r.left < left - 1 || r.right > right + 1); })
-            .map((e) => e.outerHTML.slice(0, 120));
-        }""")
-        assert inside == [], figure.name
+        assert figure.root.evaluate(OUTSIDE) == [], figure.name
     overflow = tab.evaluate(OVERFLOW)
     tab.close()
     assert overflow["page"] <= overflow["window"], overflow["widest"]
