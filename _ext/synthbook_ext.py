@@ -72,13 +72,13 @@ def add_vendored(app: Sphinx) -> None:
     if not (folder / ".stamp").is_file():
         raise ExtensionError("the page's JavaScript is missing: run `make vendor`")
     app.config.html_static_path.append(str(folder))
-    app.add_js_file(None, body=PAGE_SCRIPT.read_text(encoding="utf-8"), priority=900)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Sphinx calls this."""
     os.environ["SYNTHBOOK_STATIC"] = "1"  # kernels inherit it: figures choose their static life
     kernel_wakeup.install()
+    app.add_js_file(None, body=PAGE_SCRIPT.read_text(encoding="utf-8"), priority=900)
     app.add_role("run-time", run_time)
     app.add_node(RunTime)
     app.connect("config-inited", configure)

@@ -222,8 +222,9 @@ def discriminator_loss(setting: Setting, nets: Networks, batch: Batch, scratch: 
 def probe(setting: Setting, nets: Networks, image: Tensor, label: Tensor) -> dict[str, float]:
     """Reconstruction error, and how much one class's new latent moves pixels in and outside it.
 
-    All are mean absolute differences on the scale [0, 1]; the last two average over classes.
-    Without an encoder the first is the error of a sample.
+    All are mean absolute differences on the scale [0, 1]; the last two average over classes. One
+    latent for the whole image is redrawn whichever class is asked for. Without an encoder the
+    first is the error of a sample.
     """
     model = setting.model
     onehot = one_hot(label, model.classes)
@@ -234,14 +235,14 @@ def probe(setting: Setting, nets: Networks, image: Tensor, label: Tensor) -> dic
     rebuilt = before
     if "encoder" in nets:
         rebuilt = nets["generator"](onehot, nets["encoder"](image, onehot)[0])
-    for c in range(model.classes if model.split else 1):
-        mixed = z.clone()
-        block = slice(c * model.latent, (c + 1) * model.latent)
-        mixed[:, block] = other[:, block]
-        change = (nets["generator"](onehot, mixed) - before).abs().mean(1, keepdim=True) / 2
-        mask = onehot[:, c:c + 1] if model.split else torch.ones_like(onehot[:, :1])
+    for c in range(model.classes):
+        mask = onehot[:, c:c + 1]
         has = mask.amax((1, 2, 3)) > 0
         if has.any():
+            mixed = z.clone()
+            block = slice(c * model.latent, (c + 1) * model.latent) if model.split else slice(None)
+            mixed[:, block] = other[:, block]
+            change = (nets["generator"](onehot, mixed) - before).abs().mean(1, keepdim=True) / 2
             inside.append((change * mask)[has].sum() / mask[has].sum())
             outside.append((change * (1 - mask))[has].sum() / (1 - mask)[has].sum().clamp_min(1))
     return {"rebuilt_error": float((rebuilt - image).abs().mean() / 2),

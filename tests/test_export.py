@@ -50,7 +50,7 @@ def network(config=TINY):
     return net
 
 
-def maps(net):
+def maps(net, data="places"):
     """A page model of a network alone: maps and latents to images."""
     classes, size = net.config.classes, net.config.size
     draw = lambda n, g: one_hot(painted(n, size, classes, g).long(), classes)

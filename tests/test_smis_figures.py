@@ -5,7 +5,8 @@ import json
 import pytest
 import torch
 
-from synthbook import figures, smis
+from synthbook import dataset, figures, smis
+from synthbook.datasets.places import KINDS
 from synthbook.figures import smis as ours
 from synthbook.figures.export import float32_model, parity
 from synthbook.files import BookError
@@ -14,35 +15,50 @@ NAMES = [name for name in figures.FIGURES if name.startswith("smis-")]
 
 
 @pytest.fixture(scope="module")
-def stage():
-    """The stage of an untrained network whose latents matter."""
-    torch.manual_seed(0)
-    network = smis.SMIS(smis.config("groupdnet", 32)).eval().requires_grad_(False)
-    for name, buffer in network.named_buffers():
-        if name.endswith("running_var"):
-            buffer.fill_(0.05)
-    return ours.Stage.around(network)
+def stages():
+    """By dataset, the stage of an untrained network whose latents matter."""
+    made = {}
+    for data, classes in {"places": 16, "faces": 8}.items():
+        torch.manual_seed(0)
+        network = smis.SMIS(smis.config("groupdnet", 32, classes)).eval().requires_grad_(False)
+        for name, buffer in network.named_buffers():
+            if name.endswith("running_var"):
+                buffer.fill_(0.05)
+        made[data] = ours.Stage.around(network, data)
+    return made
 
 
 @pytest.fixture(scope="module")
-def made(stage):
-    """The figures by name, around the untrained network."""
+def stage(stages):
+    return stages["places"]
+
+
+@pytest.fixture(scope="module")
+def made(stages):
+    """The figures by name, around the untrained networks."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ours, "shipped", lambda: stage)
+        patch.setattr(ours, "shipped", lambda data="places": stages[data])
         patch.setattr(ours, "STEPS", 2)
         return {name: figures.FIGURES[name]() for name in NAMES}
 
 
-def test_every_class_is_in_a_layout_and_in_a_picture(stage):
-    for chosen, count in ((stage.layouts, len(ours.LAYOUTS)), (stage.pictures, len(ours.PICTURES))):
-        assert len(chosen) == count  # all of another kind of place
-        held = torch.stack([torch.bincount(item["label"].flatten(), minlength=16)
+@pytest.mark.parametrize("data", ours.SCENES)
+def test_every_class_is_in_a_layout_and_in_a_picture(stages, data):
+    for chosen in (stages[data].layouts, stages[data].pictures):
+        held = torch.stack([torch.bincount(item["label"].flatten(),
+                                           minlength=len(stages[data].classes))
                             for item in chosen.values()])
         assert (held.amax(0) > 10).all()
 
 
+def test_places_are_called_by_their_kind():
+    source = dataset("places", "test", size=32)
+    for chosen in (ours.SCENES["places"].layouts, ours.SCENES["places"].pictures):
+        assert all(KINDS[source.scene(i).kind].name == name for name, i in chosen.items())
+
+
 def test_figures_are_registered_under_their_names_and_small(made):
-    assert len(made) == 3
+    assert len(made) == len(NAMES) == 4
     for name, figure in made.items():
         assert figure.name == name and figure.alt
         assert len(json.dumps(figure.describe())) < 150_000
@@ -75,7 +91,7 @@ def test_painting_starts_near_the_styles_of_its_own_scene(made, stage):
 
 
 def test_painting_can_start_from_another_layout_under_another_name(stage, monkeypatch):
-    monkeypatch.setattr(ours, "shipped", lambda: stage)
+    monkeypatch.setattr(ours, "shipped", lambda data="places": stage)
     figure = ours.paint("lake")
     assert figure.name == "smis-paint-lake"
     assert torch.equal(figure.values()["label"][0], stage.layouts["lake"]["label"].float())

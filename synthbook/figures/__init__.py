@@ -28,9 +28,11 @@ FIGURES: dict[str, Callable[..., Any]] = {
     "smis-paint": later("smis", "paint"),
     "smis-borrow": later("smis", "borrow"),
     "smis-morph": later("smis", "morph"),
+    "smis-paint-faces": lambda: later("smis", "paint")(None, "faces"),
 }
 
-# what the page runs, by slug: a loaded network to a PageModel; by whole name: nothing to one
+# what the page runs, by slug: a loaded network and its dataset to a PageModel; by whole name:
+# nothing to one
 PAGE_MODELS: dict[str, Callable[..., Any]] = {
     "smis": later("smis", "page_model"),
     "figures/handles": later("handles", "page_model"),

@@ -101,7 +101,7 @@ def page_model(name: str) -> PageModel:
     if slug not in PAGE_MODELS:
         raise BookError(f"{name.partition('@')[0]} does not run in the page: choose a model of "
                         f"{', '.join(PAGE_MODELS)}")
-    return PAGE_MODELS[slug](models.load(name))
+    return PAGE_MODELS[slug](models.load(name), models.parse(name).dataset)
 
 
 def export(model: str, out: str | Path | None = None, limits: Limits = Limits()) -> Path:

@@ -1,8 +1,8 @@
 """SMIS's figures: paint a map and style each class, borrow styles from pictures, morph.
 
 All of them run one module, :class:`synthbook.smis.styling.Styled`, with the controls that a figure
-lacks held fixed. Layouts and pictures are held-out scenes of `places`, each of another kind; every
-class is in some layout and in some picture.
+lacks held fixed. Layouts and pictures are held-out scenes of `places` or `faces`, each of another
+kind; every class is in some layout and in some picture.
 """
 
 import functools
@@ -16,7 +16,6 @@ from torch import Tensor
 
 from synthbook import models
 from synthbook.datasets import dataset
-from synthbook.datasets.places import KINDS
 from synthbook.figures.export import PageModel
 from synthbook.figures.figure import Figure
 from synthbook.figures.input import painted, whole
@@ -27,18 +26,41 @@ from synthbook.layers import one_hot
 from synthbook.smis import SMIS
 from synthbook.smis.styling import Styled
 
-MODEL = "smis"
-LAYOUTS = (98, 13, 155, 57, 252, 10, 256, 227, 24, 122)  # scenes of the test split
-PICTURES = (98, 10, 138, 173, 155, 24, 71, 49)  # of the test split too
+
+@dataclass(frozen=True)
+class Scenes:
+    """Scenes of a dataset's test split by what readers call them; the first one is the default."""
+
+    model: str
+    layouts: dict[str, int]
+    pictures: dict[str, int]
+
+
+SCENES = {
+    "places": Scenes(
+        "smis/groupdnet@places-64-s0",
+        {"meadow": 98, "farm": 13, "forest": 155, "park": 57, "lake": 252, "snow": 10,
+         "desert": 256, "beach": 227, "harbour": 24, "street": 122},
+        {"meadow": 98, "snow": 10, "lake": 138, "beach": 173, "forest": 155, "harbour": 24,
+         "desert": 71, "city": 49}),
+    "faces": Scenes(
+        "smis/groupdnet@faces-64-s0",
+        {"face with curls": 9, "face with a moustache": 4, "face with pigtails": 28,
+         "face with long hair": 11, "face with a cap": 35, "face with sunglasses": 33,
+         "face with a bun": 47},
+        {"face with curls": 9, "face with long hair": 11, "face with a cap": 35,
+         "face with a beanie": 13, "face with pigtails": 20, "face with sunglasses": 39,
+         "face with a moustache": 42, "face with glasses": 10}),
+}
 AXES = 4  # of each class's wheel and sliders
 RANGE = 2.5  # standard deviations from the middle of a wheel to its edge
 STEPS = 9  # swatches from one edge of a wheel to the other
 SEED = 6  # of the styles that a class has where nothing else gives it one
 
 
-def page_model(network: SMIS) -> PageModel:
-    """What the page runs of a network for `places`: all controls of its figures to an image."""
-    return Stage.around(network).model
+def page_model(network: SMIS, data: str = "places") -> PageModel:
+    """What the page runs of a network for `data`: all controls of its figures to an image."""
+    return Stage.around(network, data).model
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +69,8 @@ class Stage:
 
     network  : with a latent vector for each of its classes.
     model    : what kernel and page run of it.
-    layouts  : items of `places` to start from, by their kind of place.
-    pictures : items of `places` whose styles can be taken, by their kind of place.
+    layouts  : items to start from, by name.
+    pictures : items whose styles can be taken, by name.
     classes  : names of the K classes.
     palette  : (K, 3) bytes, their colours in a label map.
     """
@@ -61,25 +83,26 @@ class Stage:
     palette: np.ndarray
 
     @classmethod
-    def around(cls, network: SMIS) -> "Stage":
+    def around(cls, network: SMIS, data: str = "places") -> "Stage":
         """The stage of a network, in its size and classes; BookError where it has no wheels."""
-        config, count = network.config, len(PICTURES)
+        config, scenes = network.config, SCENES[data]
         if not config.split or config.latent_map:
             raise BookError("the page's figures style each class: choose a model with a latent "
                             "vector for every class, such as smis/groupdnet")
-        data = dataset("places", "test", size=config.size[0], classes=config.classes)
-        items = lambda chosen: {KINDS[data.scene(i).kind].name: data[i] for i in chosen}
-        pictures = items(PICTURES)
+        knobs = {"classes": config.classes} if data == "places" else {}
+        source = dataset(data, "test", size=config.size[0], **knobs)
+        layouts, pictures = ({name: source[i] for name, i in chosen.items()}
+                             for chosen in (scenes.layouts, scenes.pictures))
         stacked = (torch.stack([item[key] for item in pictures.values()])
                    for key in ("image", "label"))
         model = PageModel(Styled(network, *stacked, AXES), {
             "label": lambda n, g: painted(n, config.size, config.classes, g),
             "style": lambda n, g: within(torch.randn(n, config.classes, AXES, generator=g)),
-            "picture": lambda n, g: whole((n, config.classes), count + 1, g),
-            "target": lambda n, g: whole((n, 1), count, g),
+            "picture": lambda n, g: whole((n, config.classes), len(pictures) + 1, g),
+            "target": lambda n, g: whole((n, 1), len(pictures), g),
             "morph": lambda n, g: torch.rand(n, 1, generator=g),
         }, ("image",))
-        return cls(network, model, items(LAYOUTS), pictures, data.class_names, data.palette)
+        return cls(network, model, layouts, pictures, source.class_names, source.palette)
 
     @property
     def module(self) -> Styled:
@@ -132,16 +155,21 @@ class Stage:
 
 
 @functools.cache
-def shipped() -> Stage:
-    """The stage of the shipped weights."""
-    return Stage.around(models.load(MODEL))
+def shipped(data: str = "places") -> Stage:
+    """The stage of the weights that ship for a dataset."""
+    return Stage.around(models.load(SCENES[known(data, SCENES, "data")].model), data)
 
 
-def known(name: str, among: Iterable[str]) -> str:
+def titled(name: str, data: str, *more: str) -> str:
+    """A figure's name: what it does, then whatever is not the default."""
+    return "-".join(("smis", name, *(() if data == "places" else (data,)), *more))
+
+
+def known(name: str, among: Iterable[str], what: str = "scene") -> str:
     """`name`, or BookError where it is not `among` the scenes."""
     names = list(among)
     if name not in names:
-        raise BookError(f"there is no scene {name!r} here: choose one of {', '.join(names)}")
+        raise BookError(f"there is no {what} {name!r} here: choose one of {', '.join(names)}")
     return name
 
 
@@ -152,53 +180,59 @@ def within(style: Tensor) -> Tensor:
     return torch.cat([wheel / far, rest.clamp(-RANGE, RANGE)], -1)
 
 
-def paint(layout: str = "meadow") -> Figure:
+def paint(layout: str | None = None, data: str = "places") -> Figure:
     """Paint a label map and turn the wheel of each class, from `layout` in its own styles."""
-    stage = shipped()
-    known(layout, stage.layouts)
+    stage = shipped(data)
+    first = next(iter(stage.layouts))
+    layout = known(layout or first, stage.layouts)
     wheels = Styles("style", "Style", stage.worn(layout), stage.swatches, RANGE,
                     ("third axis", "fourth axis"))
+    more = () if layout == first else (layout.replace(" ", "-"),)
     return Figure(
-        "smis-paint" if layout == "meadow" else f"smis-paint-{layout}",
-        (stage.canvas(layout), wheels), stage.model, MODEL,
+        titled("paint", data, *more), (stage.canvas(layout), wheels), stage.model,
+        SCENES[data].model,
         outputs=(Image("image", "Picture"), Change("image", "What changed", "label")),
         title="Paint a map, style each class",
         fixed={"picture": torch.zeros(1, len(stage.classes)), "target": torch.zeros(1, 1),
                "morph": torch.zeros(1, 1)},
-        alt=f"A generated {layout} with {stage.told(stage.layouts[layout])}.")
+        alt=f"A generated {layout}: {stage.told(stage.layouts[layout])}.")
 
 
-def borrow(layout: str = "lake") -> Figure:
+def borrow(layout: str | None = "lake", data: str = "places") -> Figure:
     """Give each class of a map the style that it has in a picture."""
-    stage = shipped()
+    stage = shipped(data)
+    layout = known(layout or next(iter(stage.layouts)), stage.layouts)
     return Figure(
-        "smis-borrow", (stage.canvas(known(layout, stage.layouts)),
-                        stage.chooser("picture", "Take the style from", stage.mixture())),
-        stage.model, MODEL,
+        titled("borrow", data), (stage.canvas(layout),
+                                 stage.chooser("picture", "Take the style from",
+                                               stage.mixture())),
+        stage.model, SCENES[data].model,
         outputs=(Image("image", "Picture"), Change("image", "What changed", "label")),
         title="Borrow styles from pictures, class by class",
         fixed={"style": stage.drawn(), "target": torch.zeros(1, 1), "morph": torch.zeros(1, 1)},
-        alt=f"A generated {layout} with {stage.told(stage.layouts[layout])}, in the colours of "
+        alt=f"A generated {layout}: {stage.told(stage.layouts[layout])}, in the colours of "
             "several other pictures.")
 
 
-def morph(start: str = "meadow", goal: str = "forest") -> Figure:
+def morph(start: str | None = "meadow", goal: str | None = "forest",
+          data: str = "places") -> Figure:
     """Walk from the styles of one picture to those of another, in the map of the first."""
-    stage = shipped()
+    stage = shipped(data)
     names = list(stage.pictures)
-    first, last = (names.index(known(name, names)) for name in (start, goal))
+    start, goal = known(start or names[0], names), known(goal or names[1], names)
+    first, last = names.index(start), names.index(goal)
     own = stage.module.holds[first:first + 1] * (first + 1)
     return Figure(
-        "smis-morph",
+        titled("morph", data),
         (stage.chooser("target", "Walk towards", torch.full((1, 1), float(last))),
          Sliders("morph", "Morph", torch.full((1, 1), 0.5), ("how far",), step=0.05,
                  ticks=[f"{5 * k} %" for k in range(21)])),
-        stage.model, MODEL,
+        stage.model, SCENES[data].model,
         outputs=(Image("image", "Picture"), Change("image", "What changed")),
         title=f"From the styles of a {start} to those of another picture",
         fixed={"label": stage.pictures[start]["label"][None], "style": stage.drawn(),
                "picture": own},
-        alt=f"A generated {start} with {stage.told(stage.pictures[start])}, its colours half way "
+        alt=f"A generated {start}: {stage.told(stage.pictures[start])}, its colours half way "
             f"to those of a {goal}.")
 
 

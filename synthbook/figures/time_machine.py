@@ -37,12 +37,15 @@ class Chart(NamedTuple):
 
 
 def time_machine(paper: str, attempts: Sequence[Attempt],
-                 charts: Sequence[tuple[str, tuple[str, ...], int]], title: str) -> HTML:
+                 charts: Sequence[tuple[str, tuple[str, ...], int]], title: str,
+                 unit: str = "images", shown: str = "pictures of fixed layouts",
+                 seeds: str = "One seed.") -> HTML:
     """The recorded runs of `paper` beside one another, as self-contained HTML.
 
-    One slider chooses the number of images seen; pictures, markers in the charts and numbers
+    One slider chooses how many images were seen; pictures, markers in the charts and numbers
     follow. Without JavaScript and in print the last snapshot is shown. `charts` are the fields of
-    :class:`Chart`. Raises BookError where a record is missing or damaged, or where the runs
+    :class:`Chart`; `unit` is what the runs see, `shown` what the pictures are, `seeds` how many
+    seeds there are. Raises BookError where a record is missing or damaged, or where the runs
     cannot be compared.
     """
     charts = [Chart(*fields) for fields in charts]
@@ -64,11 +67,11 @@ def time_machine(paper: str, attempts: Sequence[Attempt],
         columns.append(f"""<div class="run" role="group" aria-label="{html.escape(one.title)}">
 <p class="head"><strong>{html.escape(one.title)}</strong><span>{html.escape(one.changed)}</span></p>
 <div class="window"><img src="data:image/png;base64,{encoded}" alt="{html.escape(one.title)}: \
-pictures of fixed layouts, from top to bottom {html.escape(", ".join(rows))}"></div>
+{html.escape(shown)}, from top to bottom {html.escape(", ".join(rows))}"></div>
 {"".join(drawn)}<p class="notice">{html.escape(one.notice)}</p></div>""")
     names = "".join(f"<span>{html.escape(name)}</span>" for name in rows)
     labels = "".join(f"<span>{html.escape(chart.label)}</span>" for chart in charts)
-    slider = {"images seen": [f"{count:,d}" for count in seen]}
+    slider = {f"{unit} seen": [f"{count:,d}" for count in seen]}
     last = len(seen) - 1
     body = f"""{controls(title, slider, start=last, play=True)}
 <div class="runs" role="group" tabindex="0" aria-label="{html.escape(title)}">
@@ -76,8 +79,8 @@ pictures of fixed layouts, from top to bottom {html.escape(", ".join(rows))}"></
 {"".join(columns)}</div>"""
     style = (f"--frames: {len(seen)}; --frame: {last}; --charts: {len(charts)}; "
              f"--shape: {width * records[0]['columns']} / {height * len(rows)}")
-    origin = (f"Recorded: {len(attempts)} trainings, the same {seen[-1]:,d} images each, "
-              f"{len(seen)} snapshots. One seed.")
+    origin = (f"Recorded: {len(attempts)} trainings, the same {seen[-1]:,d} {unit} each, "
+              f"{len(seen)} snapshots. {seeds}")
     return page(body, origin, {"sliders": list(slider.values()), "texts": texts,
                                "printed": last}, "machine", style)
 
