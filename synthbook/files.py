@@ -119,6 +119,9 @@ def verified(path: str | Path) -> dict[str, Any]:
     beside = path.with_suffix(".json")
     if not path.is_file():
         raise BookError(f"{path} does not exist; restore it")
+    if not beside.exists():
+        raise BookError(f"{beside} does not exist: {path.name} cannot be checked without its "
+                        "record; restore it, or choose a file that has one")
     record = read_record(beside, "sha256")
     if sha256(path) != record["sha256"]:
         raise BookError(f"{path} is damaged or was altered: its SHA-256 is not the one in "
