@@ -99,6 +99,7 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("--json", action="store_true")
     command.add_argument("--rerun", action="store_true", help="evaluate again")
     command.add_argument("--retrain", action="store_true", help="train and evaluate again")
+    command.add_argument("--save", action="store_true", help="publish: write into data/results")
 
     command = add("weights", weights, "what ships, with hashes and provenance")
     command.add_argument("what", choices=["list", "verify"])
@@ -199,8 +200,11 @@ def evaluate(options) -> int:
 def claims(options) -> int:
     """Print the ledger; as JSON `{slug, claims}`, where slug is null for all papers together."""
     from synthbook import claims as ledger
+    from synthbook.claims import published
 
     papers = ledger.report(options.slug, rerun=options.rerun, retrain=options.retrain)
+    for paper in papers if options.save else ():
+        print(f"published in {published.save(paper)}", file=sys.stderr)
     if options.json:
         rows = [{"slug": paper["slug"], **row} for paper in papers for row in paper["claims"]]
         print(json.dumps({"slug": options.slug, "claims": rows}, indent=1))

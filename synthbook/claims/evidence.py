@@ -17,10 +17,14 @@ ORDER = list(SCALES)
 
 @dataclass(frozen=True)
 class Result:
-    """A stored result of `synthbook.evaluation`, and the scale at which its weights were made."""
+    """A stored result of `synthbook.evaluation`; scale and commit at which its weights were made.
+
+    `commit` ends in `+` where files differed from it, and is `unknown` where there was none.
+    """
 
     data: dict
     trained: str
+    commit: str = "unknown"
 
     def __call__(self, metric: str) -> Measured:
         """A metric of the model."""
@@ -65,7 +69,7 @@ def find(model: str, data: str, seed: int, scale: str) -> Result:
     for what, found in (("training", trained.get("scale")), ("evaluation", result["scale"])):
         if found not in ORDER or ORDER.index(found) < ORDER.index(scale):
             raise Missing(f"{what} of {name} at scale {scale}: it was at {found}")
-    return Result(result, trained["scale"])
+    return Result(result, trained["scale"], str(trained.get("commit", "unknown")))
 
 
 def name_of(model: str, data: str, seed: int) -> models.Name:

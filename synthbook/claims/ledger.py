@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from synthbook import scale as scales
-from synthbook.claims import evidence, smis  # noqa: F401  (smis registers its tests)
+from synthbook.claims import evidence, history, smis  # noqa: F401  (smis registers its tests)
 from synthbook.claims.verdict import (
     TESTS,
     Condition,
@@ -19,6 +19,7 @@ from synthbook.claims.verdict import (
     Threshold,
     judge,
     overall,
+    threshold,
 )
 from synthbook.files import BookError
 
@@ -59,14 +60,6 @@ class Claim:
     seeds: tuple[int, ...]
     note: str = ""
     needs: str = ""
-
-
-def threshold(line: str) -> Threshold:
-    """`QUANTITY <= NUMBER` or `QUANTITY >= NUMBER` as a threshold."""
-    match = re.fullmatch(r"(\S.*?) (<=|>=) (-?\d+(?:\.\d+)?)", line)
-    if not match:
-        raise BookError(f"cannot read the threshold {line!r}: write `QUANTITY <= NUMBER`")
-    return Threshold(match[1], match[2], float(match[3]))
 
 
 def slugs() -> list[str]:
@@ -130,7 +123,7 @@ def report(slug: str | None = None, rerun: bool = False, retrain: bool = False) 
             if retrain:
                 evidence.retrain(names, scale)
             evidence.rerun(names, scale)
-    return [{"slug": s, "claims": [row(c) for c in claims]} for s, claims in chosen.items()]
+    return [{"slug": s, "claims": [row(c, s) for c in claims]} for s, claims in chosen.items()]
 
 
 def wanted(claims: list[Claim]) -> dict[str, list]:
@@ -148,16 +141,18 @@ def wanted(claims: list[Claim]) -> dict[str, list]:
     return found
 
 
-def row(c: Claim) -> dict[str, Any]:
-    """A claim with its status, as plain JSON values.
+def row(c: Claim, slug: str) -> dict[str, Any]:
+    """A claim of a paper with its status, as plain JSON values.
 
     `quantity`, `value`, `low`, `high`, `relation` and `threshold` are of the condition that
-    decides; `conditions` holds all of them, each with its `points`, one a seed. An open bound
-    is None. `needs` says what is missing where the status is `not tested`.
+    decides; `asked` holds all of them, `conditions` how each came out, with its `points`, one a
+    seed. An open bound is None. `needs` says what is missing where the status is `not tested`.
     """
     decided, conditions, commits, needs = None, [], [], []
     try:
         results = gather(c)
+        if younger := history.doubts(slug, c.id, c.thresholds, training(results)):
+            raise Missing(*together(younger))
         commits = sorted({r.data["commit"] for seed in results for r in seed.values()})
         conditions = judged(c, results)
         decided = overall(conditions)
@@ -171,6 +166,8 @@ def row(c: Claim) -> dict[str, Any]:
         "relation": shown.relation, "threshold": shown.bound, "seeds": list(c.seeds),
         "scale": c.scale, "commit": ", ".join(commits) or None, "command": c.command,
         "models": list(c.models), "data": c.data, "conditions": list(map(plain, conditions)),
+        "asked": [{"quantity": t.quantity, "relation": t.relation, "threshold": t.bound}
+                  for t in c.thresholds],
         "note": c.note, "needs": needs,
     }
 
@@ -191,6 +188,11 @@ def gather(c: Claim) -> list[dict[str, evidence.Result]]:
         raise Missing(*together(lacking))
     evidence.alike(result for seed in found for result in seed.values())
     return found
+
+
+def training(results: list[dict[str, evidence.Result]]) -> list[tuple[str, str]]:
+    """Full name and training commit of every model."""
+    return [(r.data["model"], r.commit) for seed in results for r in seed.values()]
 
 
 def together(lacking: list[str]) -> list[str]:

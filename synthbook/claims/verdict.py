@@ -1,8 +1,11 @@
 """From measured values to a verdict: intervals of ratios and differences, seeds, thresholds."""
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+from synthbook.files import BookError
 
 STATUSES = ("reproduced", "not reproduced", "inconclusive", "not tested")
 
@@ -98,6 +101,14 @@ class Threshold:
 
     def __str__(self) -> str:
         return f"{self.quantity} {self.relation} {self.bound:g}"
+
+
+def threshold(line: str) -> Threshold:
+    """`QUANTITY <= NUMBER` or `QUANTITY >= NUMBER` as a threshold."""
+    match = re.fullmatch(r"(\S.*?) (<=|>=) (-?\d+(?:\.\d+)?)", line)
+    if not match:
+        raise BookError(f"cannot read the threshold {line!r}: write `QUANTITY <= NUMBER`")
+    return Threshold(match[1], match[2], float(match[3]))
 
 
 @dataclass(frozen=True)
