@@ -17,6 +17,34 @@ def hinge_g(fake: Tensor) -> Tensor:
     return -fake.mean()
 
 
+def logistic_d(real: Tensor, fake: Tensor) -> Tensor:
+    """Cross-entropy of a discriminator (Goodfellow et al. 2014, eq. 1) from scores, its logits."""
+    return F.softplus(-real).mean() + F.softplus(fake).mean()
+
+
+def logistic_g(fake: Tensor) -> Tensor:
+    """Non-saturating loss of a generator, -log D(G(z)) (Goodfellow et al. 2014, section 3)."""
+    return F.softplus(-fake).mean()
+
+
+def minimax_g(fake: Tensor) -> Tensor:
+    """The generator's side of the minimax game, log(1 - D(G(z))) (Goodfellow et al. 2014, eq. 1).
+
+    Its gradient vanishes where the discriminator is sure.
+    """
+    return -F.softplus(fake).mean()
+
+
+def r1(score: Tensor, x: Tensor) -> Tensor:
+    """Mean squared norm of the scores' gradient at real data (Mescheder et al. 2018, eq. 9).
+
+    score : one for each item, computed from `x`; `x` requires a gradient. The last axes of x that
+    `score` lacks are an item's. The paper weighs it by gamma / 2.
+    """
+    (gradient,) = torch.autograd.grad(score.sum(), x, create_graph=True)
+    return gradient.flatten(score.dim()).square().sum(-1).mean()
+
+
 def kl(mu: Tensor, logvar: Tensor) -> Tensor:
     """KL(N(mu, sigma^2) || N(0, 1)), summed over all but the batch, averaged over it; nats."""
     divergence = -0.5 * (1 + logvar - mu.square() - logvar.exp())

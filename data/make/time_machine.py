@@ -1,7 +1,7 @@
-"""Record a paper's training time machine: `python data/make/time_machine.py smis [RUN ...]`.
+"""Record a paper's training time machine: `python data/make/time_machine.py PAPER [RUN ...]`.
 
 Trains one run after the other and keeps, at fixed numbers of images, what the run makes of fixed
-layouts and latents: one PNG for each run, frames from left to right, and its probes as JSON.
+inputs: one PNG for each run, frames from left to right, and its probes as JSON.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from synthbook.models import commit
 from synthbook.plots import pixels
 from synthbook.training import Run, train
 
-PAPERS = ("smis",)
+PAPERS = ("conditional-gans", "smis")
 GAP = 2  # transparent pixels right of and below every picture
 
 
@@ -89,7 +89,7 @@ def main() -> None:
     parser.add_argument("paper", choices=PAPERS)
     parser.add_argument("runs", nargs="*", help="all unless given")
     options = parser.parse_args()
-    failures = import_module(f"synthbook.{options.paper}.failures")
+    failures = import_module(f"synthbook.{options.paper.replace('-', '_')}.failures")
     folder = data_dir() / "results" / options.paper / "time-machine"
     known = {attempt.name: attempt for attempt in failures.ATTEMPTS}
     wrong = set(options.runs) - set(known)

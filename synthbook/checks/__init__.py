@@ -7,7 +7,7 @@ from typing import Any
 
 from synthbook.exercises import Exercise, Verdict, mark, read_words
 
-CHAPTERS = ("data", "smis")
+CHAPTERS = ("data", "conditional-gans", "measuring", "smis", "claims")
 
 
 @functools.cache
