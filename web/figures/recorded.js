@@ -14,7 +14,9 @@ for (const box of document.querySelectorAll(".recorded:not([data-live])")) {
       slider.parentElement.querySelector("output").textContent = said;
     });
     box.style.setProperty("--frame", frame);
-    texts.forEach((all, k) => { box.querySelector(`[data-texts="${k}"]`).textContent = all[frame]; });
+    texts.forEach((all, k) => {
+      box.querySelector(`[data-texts="${k}"]`).textContent = all[frame];
+    });
     if (!pictures) return;
     image.src = `data:image/png;base64,${pictures[order[frame]]}`;
     image.alt = `${title}: ${texts[0][frame]}`;
