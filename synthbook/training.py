@@ -186,12 +186,14 @@ def train(recipe: Recipe, *, seed: int = 0, out: str | Path | None = None, resum
                disable=not (progress and run.main))
     started = saved = time.monotonic()
     before = run.seconds
+    on_cpu = accelerator.device.type == "cpu"  # there the seeds of other devices only cost time
+    reseed = torch.default_generator.manual_seed if on_cpu else torch.manual_seed
     marks = {round((k + 1) * last / recipe.snapshots) for k in range(recipe.snapshots)}
     for network in networks.values():
         network.train()
 
     for batch in loader:
-        torch.manual_seed((seed * 1_000_003 + run.step) * 64 + accelerator.process_index)
+        reseed((seed * 1_000_003 + run.step) * 64 + accelerator.process_index)
         batch = {k: v.to(accelerator.device, non_blocking=True) for k, v in batch.items()}
         batch = recipe.augment(batch) if recipe.augment else batch
         scratch, terms = {"done": run.step / last}, {}

@@ -75,9 +75,11 @@ def pictures(nets: Networks, *, size: int = 150, points: int = 256, run: Sequenc
     fine : drawn so many times larger, and averaged down; 1 gives hard edges and small files.
     """
     asked = ring.in_turn(points) if mode is None else torch.full((points,), mode)
-    made, behind = ring.sample(nets, asked), surface(nets, size * fine, mode or 0)
+    made, behind = ring.sample(nets, asked), surface(nets, size, mode or 0)[None]
+    if fine > 1:
+        behind = F.interpolate(behind, scale_factor=fine, mode="bilinear")
     marked = () if mode is None else (mode,)
-    drawn = [picture(made[r], behind[r], dot=1.3 * fine, marked=marked) for r in run]
+    drawn = [picture(made[r], behind[0, r], dot=1.3 * fine, marked=marked) for r in run]
     return F.avg_pool2d(torch.stack(drawn), fine)
 
 
