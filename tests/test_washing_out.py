@@ -75,24 +75,6 @@ def test_fading_looks_at_the_upper_rows_alone():
     assert found == pytest.approx([1 / 3, 1 / 3])
 
 
-class Bright(nn.Module):
-    """A judge of 64 pixels that sees class 1 where the picture is bright."""
-
-    config = type("Config", (), {"size": 64})
-
-    def forward(self, image):
-        bright = image.mean(1) > 0
-        return torch.stack([~bright, bright], 1).float()
-
-
-def test_the_judge_reads_small_pictures_pixel_by_pixel():
-    label = torch.randint(2, (3, 32, 32), generator=torch.Generator().manual_seed(0))
-    image = (label[:, None] * 2.0 - 1).expand(-1, 3, -1, -1)
-    large = image.repeat_interleave(2, 2).repeat_interleave(2, 3)
-    assert (maps.seen(Bright(), image) == label).float().mean() > 0.95
-    assert torch.equal(maps.seen(Bright(), large)[:, ::2, ::2], label)
-
-
 # ------------------------------------------------------------------------ the time machine
 
 

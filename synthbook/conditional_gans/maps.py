@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from synthbook.layers import one_hot
@@ -79,15 +78,3 @@ def fading(paint: Painter, classes: Sequence[int], below: int, rows: Sequence[in
         images = paint(torch.stack([horizon(c, below, n, size) for c in classes]))
         found.append(disagreement(images[..., :n, :]))
     return found
-
-
-@torch.no_grad()
-def seen(judge: nn.Module, images: Tensor) -> Tensor:
-    """Label maps (B, H, W) that a segmenter sees in images (B, 3, H, W).
-
-    Images of another size than the judge was trained on are enlarged for it, and what it sees is
-    read at the centre of each pixel.
-    """
-    scale = judge.config.size // images.shape[-1]
-    large = F.interpolate(images, scale_factor=float(scale), mode="bilinear")
-    return judge(large).argmax(1)[:, scale // 2::scale, scale // 2::scale]
