@@ -14,7 +14,9 @@ from typing import Any
 from torch import nn
 from torch.utils.data import Dataset
 
-from synthbook import judges, smis
+from synthbook import bachgan, judges, smis
+from synthbook.bachgan import recipe as bachgan_recipes
+from synthbook.bachgan.network import VARIANTS as BACHGAN
 from synthbook.baselines import bicyclegan, dscgan, pix2pixhd, spade
 from synthbook.game import LayoutModel, Weights
 from synthbook.smis import recipe as smis_recipes
@@ -79,6 +81,16 @@ def smis_model(variant: str) -> Model:
                  rival="smis/vspade")
 
 
+def bachgan_model(variant: str) -> Model:
+    """BachGAN or one of the models that it is compared with."""
+    def assemble(stored: dict) -> nn.Module:
+        return bachgan.BachGAN(bachgan.Config(**tuples(stored["model"])))
+
+    small = {scale: {**small, "batch": 8} for scale, small in SMALL.items()}
+    return Model(partial(bachgan_recipes.recipe, variant), assemble, SMIS_IMAGES, ("generator",),
+                 datasets=("places",), settings=small, rival="bachgan/spade-boxes")
+
+
 def baseline(module: Any, *parts: str) -> Model:
     """A model of `synthbook.baselines`, from the module that defines it."""
     def assemble(stored: dict) -> LayoutModel:
@@ -118,10 +130,13 @@ KNOBS: dict[str, dict[str, Any]] = {  # suffix, and the knobs of `places` that i
     "-light": {"light": 1.0}, "-8": {"classes": 8}, "-40": {"classes": 40}}
 TURNED = ("smis/groupdnet", "smis/vspade", "smis/groupnet", "smis/mulnet")
 JUDGED = ("-8", "-40")  # other labels need another judge
+STRENGTHS = {"-b0": {"background": 0.0}, "-b50": {"background": 0.5}}  # else 1
+WEAKENED = ("bachgan", "spade-boxes", "random-3", "kin-3")
 
 MODELS: dict[str, Model] = {
     **{f"smis/{name}": smis_model(name) for name in SMIS},
     **{f"smis/{name}": model for name, model in BASELINES.items()},
+    **{f"bachgan/{name}": bachgan_model(name) for name in BACHGAN},
     "judges/segmenter": Model(judges.segmenter_recipe, segmenter_module, JUDGE_IMAGES,
                               ("segmenter",)),
 }
@@ -129,4 +144,7 @@ MODELS["smis/groupdnet"] = replace(MODELS["smis/groupdnet"], paper=smis_paper)
 MODELS |= {name + suffix: turned(MODELS[name], suffix, knobs)
            for suffix, knobs in KNOBS.items()
            for name in (*TURNED, *(("judges/segmenter",) if suffix in JUDGED else ()))}
-DEFAULTS = {"smis": "smis/groupdnet", "judges": "judges/segmenter"}
+MODELS |= {f"bachgan/{name}{suffix}": turned(MODELS[f"bachgan/{name}"], suffix, knobs)
+           for suffix, knobs in STRENGTHS.items() for name in WEAKENED}
+DEFAULTS = {"smis": "smis/groupdnet", "bachgan": "bachgan/bachgan",
+            "judges": "judges/segmenter"}

@@ -58,12 +58,23 @@ class Generator(nn.Module):
     def forward(self, onehot: Tensor, z: Tensor) -> Tensor:
         """Map (B, K, H, W) to images (B, 3, H, W) in [-1, 1]; the latent (B, 0, 1, 1) is empty."""
         check_shape(z, B=len(onehot), Z=0, h=1, w=1)
+        return self.paint(self.features(onehot))
+
+    def features(self, condition: Tensor) -> Tensor:
+        """What the last convolution turns into pixels, (B, C, H, W).
+
+        condition : (B, K, H, W) real numbers: a one-hot map, or anything else of its shape.
+        """
         coarsest = 2 ** (len(self.blocks) - 1)
-        x = self.input(shrink(onehot, tuple(n // coarsest for n in onehot.shape[-2:])))
+        x = self.input(shrink(condition, tuple(n // coarsest for n in condition.shape[-2:])))
         for i, block in enumerate(self.blocks):
             x = F.interpolate(x, scale_factor=2.0, mode="nearest") if i else x
-            x = block(x, onehot)
-        return torch.tanh(self.output(F.leaky_relu(x, 0.2)))
+            x = block(x, condition)
+        return F.leaky_relu(x, 0.2)
+
+    def paint(self, features: Tensor) -> Tensor:
+        """Features (B, C, H, W) to images (B, 3, H, W) in [-1, 1]."""
+        return torch.tanh(self.output(features))
 
 
 def model(config: Config) -> game.LayoutModel:

@@ -1,0 +1,25 @@
+"""Things and stuff: which classes of a dataset stand in front, so that a box can name them."""
+
+from torch.utils.data import Dataset
+
+from synthbook.datasets.cityscapes import Cityscapes
+from synthbook.datasets.places import Places
+from synthbook.datasets.places.classes import FINE, merge
+from synthbook.datasets.places.kinds import HEIGHTS
+from synthbook.files import BookError
+
+
+def things(data: Dataset) -> tuple[int, ...]:
+    """The classes of countable things of `data`, rising; all others are background.
+
+    `places`: every class that a sprite belongs to. `cityscapes`: ids 24 to 33, people and
+    vehicles, as BachGAN's release has it. Raises BookError for a dataset without things.
+    """
+    source = getattr(data, "source", data)
+    if isinstance(source, Places):
+        merged = merge(source.classes)
+        return tuple(sorted({int(merged[FINE[name]]) for name in HEIGHTS}))
+    if isinstance(source, Cityscapes):
+        return tuple(range(24, 34))
+    raise BookError(f"dataset {source.name!r} has no things to put boxes around: choose places "
+                    "or cityscapes")
