@@ -66,6 +66,11 @@ def configure(app: Sphinx, config: Config) -> None:
     theme["use_repository_button"] = theme["use_issues_button"] = address
 
 
+def add_script(app: Sphinx, config: Config) -> None:
+    """Our script on every page; once, for there is no builder yet."""
+    app.add_js_file(None, body=PAGE_SCRIPT.read_text(encoding="utf-8"), priority=900)
+
+
 def add_vendored(app: Sphinx) -> None:
     """Copy `_vendor/` beside `_static/`, where Jupyter Book puts no script of it on every page."""
     folder = Path(app.srcdir) / "_vendor"
@@ -78,10 +83,10 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Sphinx calls this."""
     os.environ["SYNTHBOOK_STATIC"] = "1"  # kernels inherit it: figures choose their static life
     kernel_wakeup.install()
-    app.add_js_file(None, body=PAGE_SCRIPT.read_text(encoding="utf-8"), priority=900)
     app.add_role("run-time", run_time)
     app.add_node(RunTime)
     app.connect("config-inited", configure)
+    app.connect("config-inited", add_script)
     app.connect("builder-inited", add_vendored)
     app.connect("doctree-read", require_alt)
     app.connect("doctree-resolved", fill_run_time)
