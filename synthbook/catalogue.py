@@ -15,9 +15,10 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from synthbook import bachgan, judges, smis
+from synthbook.bachgan import layout2im as boxed_layout2im
 from synthbook.bachgan import recipe as bachgan_recipes
 from synthbook.bachgan.network import VARIANTS as BACHGAN
-from synthbook.baselines import bicyclegan, dscgan, pix2pixhd, spade
+from synthbook.baselines import bicyclegan, dscgan, layout2im, pix2pixhd, spade
 from synthbook.game import LayoutModel, Weights
 from synthbook.smis import recipe as smis_recipes
 from synthbook.smis.perceptual import vgg19
@@ -91,6 +92,16 @@ def bachgan_model(variant: str) -> Model:
                  datasets=("places",), settings=small, rival="bachgan/spade-boxes")
 
 
+def layout2im_model() -> Model:
+    """Layout2Im, which is given boxes one by one where BachGAN is given their layout."""
+    def assemble(stored: dict) -> nn.Module:
+        return layout2im.model(layout2im.Config(**tuples(stored["model"])))
+
+    small = {scale: {**small, "batch": 8} for scale, small in SMALL.items()}
+    return Model(boxed_layout2im.recipe, assemble, SMIS_IMAGES, ("generator", "encoder"),
+                 datasets=("places",), settings=small, rival="bachgan/spade-boxes")
+
+
 def baseline(module: Any, *parts: str) -> Model:
     """A model of `synthbook.baselines`, from the module that defines it."""
     def assemble(stored: dict) -> LayoutModel:
@@ -137,6 +148,7 @@ MODELS: dict[str, Model] = {
     **{f"smis/{name}": smis_model(name) for name in SMIS},
     **{f"smis/{name}": model for name, model in BASELINES.items()},
     **{f"bachgan/{name}": bachgan_model(name) for name in BACHGAN},
+    "bachgan/layout2im": layout2im_model(),
     "judges/segmenter": Model(judges.segmenter_recipe, segmenter_module, JUDGE_IMAGES,
                               ("segmenter",)),
 }

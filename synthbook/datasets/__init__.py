@@ -11,8 +11,9 @@ def dataset(name: str, split: str = "train", **knobs: Any) -> Dataset:
     """The dataset called `name`, map-style; each item is a dict of tensors.
 
     Generated: `places`, `faces` (see :class:`synthbook.datasets.generated.Generated`).
-    Real ones take `root=FOLDER`: `cityscapes`, `deepfashion`, `folder`.
+    Real ones take `root=FOLDER`: `ade20k`, `cityscapes`, `deepfashion`, `folder`.
     """
+    from synthbook.datasets.ade20k import ADE20K
     from synthbook.datasets.cityscapes import Cityscapes
     from synthbook.datasets.deepfashion import DeepFashion
     from synthbook.datasets.faces import Faces
@@ -20,7 +21,7 @@ def dataset(name: str, split: str = "train", **knobs: Any) -> Dataset:
     from synthbook.datasets.generated import Generated
     from synthbook.datasets.places import Places
 
-    kinds = {"places": Places, "faces": Faces, "cityscapes": Cityscapes,
+    kinds = {"places": Places, "faces": Faces, "ade20k": ADE20K, "cityscapes": Cityscapes,
              "deepfashion": DeepFashion, "folder": Folder}
     if name not in kinds:
         raise BookError(f"unknown dataset {name!r}: choose one of {', '.join(kinds)}")

@@ -2,6 +2,7 @@
 
 from torch.utils.data import Dataset
 
+from synthbook.datasets.ade20k import ADE20K, THINGS
 from synthbook.datasets.cityscapes import Cityscapes
 from synthbook.datasets.places import Places
 from synthbook.datasets.places.classes import FINE, merge
@@ -13,7 +14,8 @@ def things(data: Dataset) -> tuple[int, ...]:
     """The classes of countable things of `data`, rising; all others are background.
 
     `places`: every class that a sprite belongs to. `cityscapes`: ids 24 to 33, people and
-    vehicles, as BachGAN's release has it. Raises BookError for a dataset without things.
+    vehicles, as BachGAN's release has it. `ade20k`: the 115 objects of the official split. Raises
+    BookError for a dataset without things.
     """
     source = getattr(data, "source", data)
     if isinstance(source, Places):
@@ -21,5 +23,7 @@ def things(data: Dataset) -> tuple[int, ...]:
         return tuple(sorted({int(merged[FINE[name]]) for name in HEIGHTS}))
     if isinstance(source, Cityscapes):
         return tuple(range(24, 34))
-    raise BookError(f"dataset {source.name!r} has no things to put boxes around: choose places "
-                    "or cityscapes")
+    if isinstance(source, ADE20K):
+        return THINGS
+    raise BookError(f"dataset {source.name!r} has no things to put boxes around: choose places, "
+                    "cityscapes or ade20k")
