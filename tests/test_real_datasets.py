@@ -12,7 +12,8 @@ from torch.utils.data import DataLoader
 from synthbook.datasets import images
 from synthbook.datasets.cityscapes import CLASSES, Cityscapes
 from synthbook.datasets.deepfashion import CIHP, DeepFashion, merge_cihp
-from synthbook.datasets.folder import Folder, distinct_colours
+from synthbook.datasets.folder import Folder
+from synthbook.datasets.images import distinct_colours
 
 
 # Cityscapes

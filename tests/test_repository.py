@@ -22,7 +22,7 @@ FLOORS = {
         "image2stylegan_pp", "conditional_gans", "baselines", "judges"),
     2: ("game", "training", "checkpoints", "discriminators", "datasets", "metrics"),
     1: ("layers", "losses", "scale", "device", "files", "plots",
-        "exercises", "reading"),
+        "exercises", "reading", "attempts"),
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 PAPERS = {"smis", "bachgan", "semantic_pyramid", "controllable_3d", "stylegan2",

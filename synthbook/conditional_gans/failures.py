@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from synthbook.attempts import Attempt
 from synthbook.conditional_gans import ring
 from synthbook.conditional_gans.drawing import pictures
 from synthbook.training import Networks, Recipe
@@ -25,21 +26,9 @@ CHARTS = (  # label, probes, digits
 
 
 @dataclass(frozen=True)
-class Attempt:
-    """One column of the time machine.
+class RingAttempt(Attempt):
+    """One column: six GANs on the ring that play by `rules`."""
 
-    Parameters
-    ----------
-    name    : of its files and in the command.
-    title   : over its pictures.
-    changed : what differs from the column that works.
-    notice  : how to recognise it.
-    """
-
-    name: str
-    title: str
-    changed: str
-    notice: str
     rules: ring.Rules = ring.Rules()
 
     def recipe(self, points: int = POINTS) -> Recipe:
@@ -48,18 +37,18 @@ class Attempt:
 
 
 ATTEMPTS = (
-    Attempt("good", "It works", "the recipe of this chapter",
+    RingAttempt("good", "It works", "the recipe of this chapter",
             "Points spread to all modes early, then bridges between them thin out."),
-    Attempt("slow", "Collapse", "discriminator learns 10 times slower",
+    RingAttempt("slow", "Collapse", "discriminator learns 10 times slower",
             "A clump that wanders. The plane stays pale: nobody learns in time where the clump is.",
             ring.Rules(rate_d=4e-4)),
-    Attempt("momentum", "Swings", "Adam's first beta 0.9",
+    RingAttempt("momentum", "Swings", "Adam's first beta 0.9",
             "Clumps fly round the ring and past it: both sides still push where the other was.",
             ring.Rules(momentum=0.9)),
-    Attempt("vanishing", "No pull", "discriminator 500 times faster, minimax loss",
+    RingAttempt("vanishing", "No pull", "discriminator 500 times faster, minimax loss",
             "Sharp islands of blue, and points that hardly find them: there is no pull.",
             ring.Rules(rate_g=2e-4, rate_d=0.1, saturating=True)),
-    Attempt("rescued", "Pulled", "as before, but not saturating",
+    RingAttempt("rescued", "Pulled", "as before, but not saturating",
             "The same strong opponent, another loss: points move, into too few modes.",
             ring.Rules(rate_g=2e-4, rate_d=0.1)),
 )

@@ -16,11 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from synthbook.datasets.folder import distinct_colours
 from synthbook.datasets.images import (
     Files,
     Real,
     as_size,
+    distinct_colours,
     find_images,
     require_labels,
     require_root,

@@ -1,6 +1,5 @@
 """Any folder of images, with or without label maps: the reader's own data."""
 
-import colorsys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from synthbook.datasets.images import (
     Files,
     Real,
     as_size,
+    distinct_colours,
     find_images,
     require_labels,
     require_root,
@@ -18,14 +18,6 @@ from synthbook.files import BookError
 
 SPLITS = ("train", "val", "test")
 EXPECTED = "PNG, JPEG or WebP images anywhere under ROOT, or under ROOT/train, ROOT/val, ROOT/test"
-
-
-def distinct_colours(count: int) -> np.ndarray:
-    """(count, 3) uint8: hue and lightness from Roberts's R2 low-discrepancy sequence."""
-    hls = [((0.6 + 0.754878 * k) % 1, 0.3 + 0.5 * ((0.5 + 0.569840 * k) % 1), 0.65)
-           for k in range(count)]
-    colours = np.array([colorsys.hls_to_rgb(*one) for one in hls])
-    return np.round(255 * colours).astype(np.uint8).reshape(count, 3)
 
 
 def choose(split: str, root: Path) -> list[Path]:

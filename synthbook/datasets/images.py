@@ -4,6 +4,7 @@ Photographs are resized with Pillow's antialiased bicubic filter, maps of ids by
 neighbour; both treat a pixel as a square around its centre, so that they stay aligned.
 """
 
+import colorsys
 import os
 import struct
 from collections.abc import Iterator, Sequence
@@ -32,6 +33,14 @@ class Files:
     image: Path
     label: Path | None = None
     instance: Path | None = None
+
+
+def distinct_colours(count: int) -> np.ndarray:
+    """(count, 3) uint8: hue and lightness from Roberts's R2 low-discrepancy sequence."""
+    hls = [((0.6 + 0.754878 * k) % 1, 0.3 + 0.5 * ((0.5 + 0.569840 * k) % 1), 0.65)
+           for k in range(count)]
+    colours = np.array([colorsys.hls_to_rgb(*one) for one in hls])
+    return np.round(255 * colours).astype(np.uint8).reshape(count, 3)
 
 
 def decode(path: Path) -> Image.Image:

@@ -7,21 +7,13 @@ import base64
 import html
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from IPython.display import HTML
 
+from synthbook.attempts import Attempt
 from synthbook.figures.recorded import controls, page
 from synthbook.files import BookError, data_dir, verified
-
-
-class Attempt(Protocol):
-    """One run: what its files are called, and the words that stand with it."""
-
-    name: str
-    title: str
-    changed: str
-    notice: str
 
 
 class Chart(NamedTuple):

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from synthbook import losses
+from synthbook.attempts import Attempt
 from synthbook.datasets import dataset
 from synthbook.layers import one_hot
 from synthbook.smis.network import SMIS
@@ -31,21 +32,9 @@ CHARTS = (  # label, probes, digits
 
 
 @dataclass(frozen=True)
-class Attempt:
-    """One run of the time machine.
+class SmallAttempt(Attempt):
+    """One column: a SMIS variant, trained with `weights`."""
 
-    Parameters
-    ----------
-    name    : of its files and in the command.
-    title   : over its pictures.
-    changed : what differs from the run that works.
-    notice  : how to recognise it.
-    """
-
-    name: str
-    title: str
-    changed: str
-    notice: str
     variant: str = "groupdnet"
     weights: Weights = Weights(**BASE)
 
@@ -55,18 +44,18 @@ class Attempt:
 
 
 ATTEMPTS = (
-    Attempt("good", "It works", "the small recipe",
+    SmallAttempt("good", "It works", "the small recipe",
             "Colours first; with the discriminator, edges. In the last row only the sky changed."),
-    Attempt("no-game", "L1 alone", "no discriminator",
+    SmallAttempt("no-game", "L1 alone", "no discriminator",
             "The smallest error and the dullest pictures: L1 paints the middle of all answers.",
             weights=Weights(**BASE | {"warm": 1.0})),
-    Attempt("no-kl", "No KL", "KL weight 0",
+    SmallAttempt("no-kl", "No KL", "KL weight 0",
             "Hard to see. The lowest chart tells: codes leave the prior, where draws come from.",
             weights=Weights(**BASE | {"kl": 0.0})),
-    Attempt("no-rebuilding", "Collapse", "no reconstruction",
+    SmallAttempt("no-rebuilding", "Collapse", "no reconstruction",
             "All draws are nearly one picture, and it drifts: no term rewards reading a latent.",
             weights=Weights(**BASE | {"l1": 0.0, "feature_matching": 0.0, "warm": 0.0})),
-    Attempt("one-latent", "One latent", "VSPADE",
+    SmallAttempt("one-latent", "One latent", "VSPADE",
             "Fine pictures, no control: asked for the sky of draw 2 it makes all of draw 2.",
             variant="vspade"),
 )
