@@ -148,6 +148,7 @@ def train(recipe: Recipe, *, seed: int = 0, out: str | Path | None = None, resum
     Parameters
     ----------
     out         : folder for `log.jsonl`, `checkpoint.safetensors` and `snapshots/`; None: no files.
+                  BookError if it holds a checkpoint and `resume` is not set.
     resume      : continue from the checkpoint in `out`, if there is one.
     max_minutes : stop and checkpoint after this long.
     hooks       : called with the run after every step.
@@ -176,6 +177,9 @@ def train(recipe: Recipe, *, seed: int = 0, out: str | Path | None = None, resum
     if folder is not None and resume:
         load_checkpoint(folder, run, optimisers, seed)
     elif folder is not None:
+        if (folder / "checkpoint.safetensors").exists():
+            raise BookError(f"{folder} holds a run already: add --resume to go on with it, or "
+                            "choose another --out")
         (folder / "log.jsonl").unlink(missing_ok=True)
 
     data, last = recipe.data(), -(-recipe.images // recipe.batch)

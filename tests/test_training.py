@@ -151,6 +151,14 @@ def test_another_seed_is_another_run(tmp_path):
     assert not torch.equal(state(one)["maker/0.weight"], state(two)["maker/0.weight"])
 
 
+def test_a_run_is_not_overwritten_unless_it_goes_on(tmp_path):
+    train(tiny_recipe(40), out=tmp_path, progress=False)
+    kept = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    with pytest.raises(BookError, match="add --resume"):
+        train(tiny_recipe(40), seed=1, out=tmp_path, progress=False)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == kept
+
+
 def test_resume_refuses_another_run_and_a_damaged_checkpoint(tmp_path):
     train(tiny_recipe(40), out=tmp_path, progress=False)
     with pytest.raises(BookError, match="another run"):
