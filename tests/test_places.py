@@ -105,6 +105,20 @@ def test_styles_are_uniform_and_independent():
     assert abs(correlation).max() < 0.22
 
 
+@pytest.mark.parametrize("classes", [8, 16, 40])
+def test_plain_styles_are_the_kind_s_and_never_drawn(classes):
+    data = Places(styles="plain", classes=classes)
+    scenes = [data.scene(i) for i in range(40)]
+    of_kind = {}
+    for scene in scenes:
+        assert of_kind.setdefault(scene.kind, scene.styles) == scene.styles
+    tables = np.array(list(of_kind.values()))
+    differs = set((np.ptp(tables, axis=0) > 0).any(1).nonzero()[0].tolist())
+    sand = names(16).index("sand")
+    of_sand = {8: set(), 16: {sand}, 40: set(np.flatnonzero(merge(16) == sand).tolist())}
+    assert len(of_kind) > 8 and differs == of_sand[classes]
+
+
 def test_natural_styles_follow_the_category():
     data = Places(styles="natural")
     hues = {}
@@ -223,7 +237,7 @@ def test_two_scenes_share_no_state():
 
 
 @pytest.mark.parametrize("knobs, words", [
-    ({"classes": 12}, "8, 16 or 40"), ({"styles": "wild"}, "independent or natural"),
+    ({"classes": 12}, "8, 16 or 40"), ({"styles": "wild"}, "independent, natural"),
     ({"light": 2}, "light=2"), ({"background": -1}, "background=-1"), ({"size": 16}, "size 16"),
     ({"split": "dev"}, "train, val, test"),
 ])

@@ -27,7 +27,7 @@ from synthbook.discriminators import SegmentationDiscriminator
 from synthbook.game import Setting
 from synthbook.training import Batch, Networks, Player, Recipe
 
-KNOBS = {"background": 1.0, "styles": "natural"}  # of `places`, unless others are given
+KNOBS = {"background": 1.0, "styles": "plain"}  # of `places`, unless others are given
 
 
 @dataclass(frozen=True)

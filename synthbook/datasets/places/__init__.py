@@ -14,6 +14,8 @@ from synthbook.files import BookError
 
 __all__ = ["Places", "Scene", "KINDS", "MOODS", "CATEGORY_NAMES"]
 
+STYLES = ("independent", "natural", "plain")
+
 
 class Places(Generated):
     """Illustrated scenes: twelve kinds of place, five seasons and times of day.
@@ -24,7 +26,8 @@ class Places(Generated):
     classes    : 8, 16 or 40; fine classes merge exactly into coarser ones, and a merged class has
                  one style. The same index has the same geometry whatever the number of classes.
     styles     : `independent`: every class's style is uniform in [0, 1]^5, independent of all
-                 else; `natural`: it follows season, time of day and kind of place.
+                 else; `natural`: it follows season, time of day and kind of place; `plain`: it
+                 is fixed, that of a summer noon, so that nothing of a scene's colours is drawn.
     light      : strength in [0, 1] of a tint and brightness that all pixels of an image share.
     background : probability in [0, 1] that the background's layout is a fixed function of the
                  foreground (`matching_prototype`) rather than one of 64 at random.
@@ -41,8 +44,8 @@ class Places(Generated):
         super().__init__(split, size=size, count=count, seed=seed)
         if classes not in tables.LISTS:
             raise BookError(f"classes={classes} is unknown: choose 8, 16 or 40")
-        if styles not in ("independent", "natural"):
-            raise BookError(f"styles={styles!r} is unknown: choose independent or natural")
+        if styles not in STYLES:
+            raise BookError(f"styles={styles!r} is unknown: choose one of {', '.join(STYLES)}")
         for knob, value in (("light", light), ("background", background)):
             if not 0 <= value <= 1:
                 raise BookError(f"{knob}={value} is out of range: choose a value in [0, 1]")

@@ -31,25 +31,35 @@ _SAND = {"snow": (0.88, 1.0), "desert": (0.1, 0.45), "beach": (0.0, 0.18)}
 
 def styles(rng: np.random.Generator, classes: int, kind: int, mood: int) -> np.ndarray:
     """(classes, 5) styles given kind and mood; a merged class follows its first member."""
-    table = styles16(rng, kind, mood)
-    if classes == 16:
+    low, high = ranges(kind, mood)
+    table = merged(low + (high - low) * rng.uniform(size=low.shape), classes)
+    if classes != 40:
         return table
+    return np.clip(table + rng.uniform(-0.04, 0.04, table.shape), 0, 1)
+
+
+def plain(classes: int, kind: int) -> np.ndarray:
+    """(classes, 5) styles of a summer noon, each in the middle of its range; nothing is drawn."""
+    low, high = ranges(kind, MOODS.index("summer noon"))
+    return merged((low + high) / 2, classes)
+
+
+def merged(table: np.ndarray, classes: int) -> np.ndarray:
+    """(classes, 5) of (16, 5): of merged classes the first counts, parts of a class are alike."""
     if classes == 8:
         return table[[next(i for i, row in enumerate(SIXTEEN) if row[2] == name)
                       for name, *_ in EIGHT]]
-    spread = rng.uniform(-0.04, 0.04, (40, len(STYLE_NAMES)))
-    return np.clip(table[merge(16)] + spread, 0, 1)
+    return table[merge(16)] if classes == 40 else table
 
 
-def styles16(rng: np.random.Generator, kind: int, mood: int) -> np.ndarray:
-    """(16, 5) styles given kind and mood."""
+def ranges(kind: int, mood: int) -> tuple[np.ndarray, np.ndarray]:
+    """Least and greatest (16, 5) of the styles given kind and mood."""
     name = MOODS[mood]
-    table = rng.uniform(size=(len(SIXTEEN), len(STYLE_NAMES)))
+    low, high = np.zeros((2, len(SIXTEEN), len(STYLE_NAMES)))
+    high += 1
     for c, what in enumerate(names(16)):
-        low, high = _HUES[name].get(what, (0.0, 1.0))
+        low[c, 0], high[c, 0] = _HUES[name].get(what, (0.0, 1.0))
         if what == "sand":
-            low, high = _SAND.get(KINDS[kind].name, (0.0, 1.0))
-        table[c, 0] = low + (high - low) * table[c, 0]
-        low, high = _TONES[name]
-        table[c, 1] = low + (high - low) * table[c, 1]
-    return table
+            low[c, 0], high[c, 0] = _SAND.get(KINDS[kind].name, (0.0, 1.0))
+    low[:, 1], high[:, 1] = _TONES[name]
+    return low, high

@@ -143,6 +143,8 @@ def draw(rng: np.random.Generator, classes: int, styles: str, light: float,
     prototype = matching_prototype(kind, things) if bound else free
     if styles == "natural":
         drawn = natural.styles(style, classes, kind, mood)
+    elif styles == "plain":
+        drawn = natural.plain(classes, kind)
     else:
         drawn = independent_styles(style, classes)
     warmth, brightness = (float(light * v) for v in lamp.uniform(-1, 1, 2))
