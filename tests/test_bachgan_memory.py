@@ -204,7 +204,7 @@ def test_a_variant_is_trained_stored_and_loaded(variant, tmp_path):
     module = models.load(str(name), weights=path)
     assert isinstance(module, BachGAN) and asdict(module.config) == asdict(made.config.model)
     held = default_collate([made.data()[i] for i in range(2)])
-    layout = recipe.rasterise(held["boxes"], 16, (32, 32))
+    layout = recipe.rasterise(held["boxes"], module.config.classes, (32, 32))
     assert module(layout, held["maps"]).shape == (2, 3, 32, 32)
     assert (run.log[-1]["memory_outside"] > 0) == (module.config.maps > 0)
 
@@ -215,7 +215,7 @@ def test_variants_play_one_game():
         made = models.recipe(models.parse(f"bachgan/{variant}@places-32-s0"), "ablation")
         nets = made.build()
         assert isinstance(nets["discriminator"], SegmentationDiscriminator)
-        assert nets["discriminator"].segment.out_channels == 8 + 2
+        assert nets["discriminator"].segment.out_channels == len(made.config.model.things) + 2
         rates = tuple(p.lr for p in made.players.values())
         found.add((made.images, made.batch, rates, made.config.weights, made.decay_to,
                    str(made.config.knobs)))

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import default_collate
 
 from synthbook import game
+from synthbook.bachgan import recipe as with_boxes
 from synthbook.bachgan.layout import rasterise, target
 from synthbook.bachgan.memory import Remembering
 from synthbook.bachgan.recipe import KNOBS, discriminator, discriminator_loss
@@ -105,7 +106,7 @@ def sample(setting: Setting, nets: Networks, held: Batch) -> Tensor:
 
 
 def recipe(data: str, size: int, *, images: int, batch: int = 16, count: int | None = None,
-           weights: game.Weights = Weights(), **knobs: Any) -> Recipe:
+           weights: game.Weights = Weights(l1=with_boxes.Weights.l1), **knobs: Any) -> Recipe:
     """The training recipe on a generated dataset with things."""
     knobs = {**(KNOBS if data == "places" else {}), **knobs}
     classes = game.classes_of(data, size, knobs)

@@ -27,13 +27,16 @@ from synthbook.discriminators import SegmentationDiscriminator
 from synthbook.game import Setting
 from synthbook.training import Batch, Networks, Player, Recipe
 
-KNOBS = {"background": 1.0, "styles": "plain"}  # of `places`, unless others are given
+# Of `places`, unless others are given: the foreground calls for its background, boxes name one of
+# many things, and colours, of which boxes tell nothing, are not drawn.
+KNOBS = {"background": 1.0, "classes": 40, "styles": "plain"}
 
 
 @dataclass(frozen=True)
 class Weights(game.AtOnce):
     """The game's weights and that of the segmentation head's cross-entropy."""
 
+    l1: float = 6.0
     labels: float = 1.0
 
 
