@@ -133,7 +133,8 @@ def test_unknown_memories_and_kinds_of_other_data_are_refused(bank, asked):
 
 @pytest.fixture(scope="module")
 def scenes():
-    return relevance.drawn("val", 12, 32), relevance.drawn("train", 60, 32)
+    return (relevance.drawn("val", 12, 32, classes=16),
+            relevance.drawn("train", 60, 32, classes=16))
 
 
 def test_two_maps_of_a_scene_are_the_data_at_every_strength(scenes):

@@ -76,9 +76,9 @@ class Scenes:
         return np.where(bound[:, None, None], self.labels[1], self.labels[0])
 
 
-def drawn(split: str, count: int, size: int, seed: int = 0) -> Scenes:
+def drawn(split: str, count: int, size: int, seed: int = 0, classes: int = 40) -> Scenes:
     """The first `count` scenes of a split, their two label maps and their boxes."""
-    data = dataset("places", split, size=size, count=count, seed=seed)
+    data = dataset("places", split, size=size, count=count, seed=seed, classes=classes)
     scenes = tuple(data.scene(i) for i in range(count))
     called = np.array([data.matching_prototype(scene) for scene in scenes])
     labels = np.empty((2, count, size, size), np.uint8)
