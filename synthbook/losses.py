@@ -45,6 +45,22 @@ def r1(score: Tensor, x: Tensor) -> Tensor:
     return gradient.flatten(score.dim()).square().sum(-1).mean()
 
 
+def path_lengths(image: Tensor, w: Tensor, y: Tensor) -> Tensor:
+    """Lengths |J^T y| of images' gradients along latents, (B,) (Karras et al. 2020, section 3.2).
+
+    image : (B, 3, H, W) of W+ codes `w` (B, L, Z); y : standard normal, as `image`. The length is
+    the root of the squared gradient summed over Z, averaged over L.
+    """
+    scaled = (image * y).sum() / (image.shape[-2] * image.shape[-1]) ** 0.5
+    (gradient,) = torch.autograd.grad(scaled, w, create_graph=True)
+    return gradient.square().sum(2).mean(1).sqrt()
+
+
+def path_length(lengths: Tensor, mean: Tensor) -> Tensor:
+    """Mean squared distance of path lengths (B,) from their running mean (Karras 2020, eq. 4)."""
+    return (lengths - mean).square().mean()
+
+
 def kl(mu: Tensor, logvar: Tensor) -> Tensor:
     """KL(N(mu, sigma^2) || N(0, 1)), summed over all but the batch, averaged over it; nats."""
     divergence = -0.5 * (1 + logvar - mu.square() - logvar.exp())

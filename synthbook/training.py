@@ -35,9 +35,9 @@ Loss = Callable[[Networks, Batch, dict], tuple[Tensor, dict[str, Tensor]] | None
 class Player:
     """One side of the game: the networks it moves, its loss, and its Adam settings.
 
-    The loss gets the networks, the batch and a dict that lives for one step: `done` is the share
-    of the run that is over, and an earlier player can leave there what a later one needs. It
-    returns the scalar and the terms to log, or None to sit the step out.
+    The loss gets the networks, the batch and a dict that lives for one step: `step` counts from
+    0, `done` is the share of the run that is over, and an earlier player can leave there what a
+    later one needs. It returns the scalar and the terms to log, or None to sit the step out.
     """
 
     networks: tuple[str, ...]
@@ -200,7 +200,7 @@ def train(recipe: Recipe, *, seed: int = 0, out: str | Path | None = None, resum
         reseed((seed * 1_000_003 + run.step) * 64 + accelerator.process_index)
         batch = {k: v.to(accelerator.device, non_blocking=True) for k, v in batch.items()}
         batch = recipe.augment(batch) if recipe.augment else batch
-        scratch, terms = {"done": run.step / last}, {}
+        scratch, terms = {"step": run.step, "done": run.step / last}, {}
         with accelerator.accumulate(*networks.values()):
             for name, player in recipe.players.items():
                 for key, network in networks.items():

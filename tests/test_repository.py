@@ -20,8 +20,9 @@ FLOORS = {
     4: ("catalogue", "models", "evaluation", "measuring"),
     3: ("smis", "bachgan", "semantic_pyramid", "controllable_3d", "stylegan2",
         "image2stylegan_pp", "conditional_gans", "baselines", "judges"),
-    2: ("game", "training", "checkpoints", "discriminators", "datasets", "metrics"),
-    1: ("layers", "losses", "scale", "device", "files", "plots",
+    2: ("game", "training", "checkpoints", "discriminators", "datasets", "metrics", "published",
+        "yardsticks"),
+    1: ("perceptual", "layers", "losses", "scale", "device", "files", "plots",
         "exercises", "reading", "attempts"),
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
