@@ -40,11 +40,13 @@ FIRST = """async (name) => {
 
 STROKE = """async ([name, count]) => {
   const figure = synthbookFigures.get(name), one = figure.description.inputs[0];
-  const [, height, width] = one.value.shape, input = figure.inputs[one.name], times = [];
+  const input = figure.inputs[one.name], times = [];
+  const [height, width] = one.kind === "boxes" ? [1, 1] : one.value.shape.slice(1);
   for (let k = 0; k < count; k++) {
     const next = input.value.slice(), row = (7 * k) % height, from = (11 * k) % (width >> 1);
     const ink = (next[row * width + from] + 1 + k % 3) % (one.classes?.length ?? 2);
-    for (let y = row; y < Math.min(height, row + 7); y++) {
+    if (one.kind === "boxes") next.set([1, 0, k % 8 / 16, 0.25, k % 8 / 16 + 0.375, 0.75]);
+    else for (let y = row; y < Math.min(height, row + 7); y++) {
       next.fill(ink, y * width + from, y * width + from + (width >> 1));
     }
     const start = performance.now();

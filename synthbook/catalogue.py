@@ -2,10 +2,11 @@
 
 A variant's name is a network's, with a suffix where its data differ: `groupdnet-light` is
 GroupDNet where all classes share an illumination, `groupdnet-8` and `groupdnet-40` know another
-number of classes. Suffixes go with `places`, whose knobs they turn.
+number of classes. Suffixes go with `places`, whose knobs they turn. `bachgan-bank4` is BachGAN
+with a quarter of the memory bank.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -14,25 +15,37 @@ from typing import Any
 from torch import nn
 from torch.utils.data import Dataset
 
-from synthbook import bachgan, judges, smis
+from synthbook import bachgan, judges, smis, stylegan2
 from synthbook.bachgan import layout2im as boxed_layout2im
+from synthbook.bachgan import published as bachgan_published
 from synthbook.bachgan import recipe as bachgan_recipes
 from synthbook.bachgan.network import VARIANTS as BACHGAN
 from synthbook.baselines import bicyclegan, dscgan, layout2im, pix2pixhd, spade
 from synthbook.game import LayoutModel, Weights
+from synthbook.perceptual import vgg19
 from synthbook.smis import recipe as smis_recipes
-from synthbook.smis.perceptual import vgg19
 from synthbook.smis.prior import fit_prior
 from synthbook.smis.published import published_recipe
+from synthbook.stylegan2 import recipe as stylegan2_recipes
 from synthbook.training import Recipe
 
 DATASETS = ("places", "faces")
-REAL = {"deepfashion": 256, "cityscapes": 256}  # published heights; read from the user's folder
+# published heights; read from the user's folder
+REAL = {"deepfashion": 256, "cityscapes": 256, "ade20k": 256}
 SMALL = {"smoke": {"count": 64}, "laptop": {"count": 400}}
 SMIS_SHORT = Weights(rate_g=2e-3, warm=0.75, ramp=0.1)  # a minute: mostly learning to rebuild
 SMIS_SMALL = {scale: {**small, "batch": 8, "weights": SMIS_SHORT} for scale, small in SMALL.items()}
 SMIS_IMAGES = {"smoke": 64, "laptop": 1_600, "ablation": 24_000, "ship": 400_000}
+STYLEGAN2_IMAGES = {"smoke": 64, "laptop": 2_000, "ablation": 150_000, "ship": 800_000}
+STYLEGAN2_SMALL = {"smoke": {"count": 64, "batch": 4}, "laptop": {"count": 400, "batch": 8}}
+FINE_JUDGE = "judges/segmenter-40"  # of the forty classes that BachGAN's boxes name
 JUDGE_IMAGES = {"smoke": 64, "laptop": 2_000, "ablation": 16_000, "ship": 48_000}
+VSPADE = {"vspade": "smis/vspade"}
+BANKS = {"bachgan-bank4": 2_500, "bachgan-bank16": 625}  # of 10,000 training scenes
+COMPARED = {  # rivals of BachGAN's variants; of all others SPADE from boxes
+    "bachgan": ("spade-boxes", "random-3", "kin-3", "bachgan-r", "bachgan-1", "bachgan-5",
+                *BANKS, "layout2im"),
+    "bachgan-r": ("spade-boxes", "spade-seg"), "segmentation": ("bachgan",), "spade-boxes": ()}
 
 
 @dataclass(frozen=True)
@@ -48,10 +61,12 @@ class Model:
     sizes    : image sizes that exist.
     datasets : generated datasets that it can be trained on.
     paper    : (dataset, root) to the published recipe, where there is one.
+    real     : real datasets that it was published on.
     finish   : what is set on the trained module from the training data.
     settings : further arguments of `recipe` at a scale: fewer items, other loss weights.
     judge    : the judge of the data that it is trained on.
-    rival    : the model that its distance to real images is compared with, layout by layout.
+    rivals   : models that its distance to real images is compared with, layout by layout, by
+               the names of their variants without a suffix.
     """
 
     recipe: Callable[..., Recipe]
@@ -61,10 +76,11 @@ class Model:
     sizes: tuple[int, ...] = (32, 64)
     datasets: tuple[str, ...] = DATASETS
     paper: Callable[..., Recipe] | None = None
+    real: tuple[str, ...] = ()
     finish: Callable[[nn.Module, Dataset], None] | None = None
     settings: dict[str, dict] = field(default_factory=lambda: SMALL)
     judge: str = "judges/segmenter"
-    rival: str = ""
+    rivals: dict[str, str] = field(default_factory=dict)
 
 
 def tuples(stored: dict) -> dict:
@@ -79,17 +95,25 @@ def smis_model(variant: str) -> Model:
 
     return Model(partial(smis_recipes.recipe, variant), assemble, SMIS_IMAGES,
                  ("generator", "encoder"), finish=fit_prior, settings=SMIS_SMALL,
-                 rival="smis/vspade")
+                 rivals=VSPADE)
 
 
-def bachgan_model(variant: str) -> Model:
-    """BachGAN or one of the models that it is compared with."""
+def compared(variant: str) -> dict[str, str]:
+    """The rivals of one of BachGAN's variants."""
+    return {name: f"bachgan/{name}" for name in COMPARED.get(variant, ("spade-boxes",))}
+
+
+def bachgan_model(name: str) -> Model:
+    """BachGAN, with its bank or a smaller one, or one of the models that it is compared with."""
+    variant, bank = ("bachgan", BANKS[name]) if name in BANKS else (name, None)
+
     def assemble(stored: dict) -> nn.Module:
         return bachgan.BachGAN(bachgan.Config(**tuples(stored["model"])))
 
     small = {scale: {**small, "batch": 8} for scale, small in SMALL.items()}
-    return Model(partial(bachgan_recipes.recipe, variant), assemble, SMIS_IMAGES, ("generator",),
-                 datasets=("places",), settings=small, rival="bachgan/spade-boxes")
+    return Model(partial(bachgan_recipes.recipe, variant, bank=bank), assemble, SMIS_IMAGES,
+                 ("generator",), datasets=("places",), settings=small, judge=FINE_JUDGE,
+                 rivals=compared(name))
 
 
 def layout2im_model() -> Model:
@@ -99,7 +123,17 @@ def layout2im_model() -> Model:
 
     small = {scale: {**small, "batch": 8} for scale, small in SMALL.items()}
     return Model(boxed_layout2im.recipe, assemble, SMIS_IMAGES, ("generator", "encoder"),
-                 datasets=("places",), settings=small, rival="bachgan/spade-boxes")
+                 datasets=("places",), settings=small, judge=FINE_JUDGE,
+                 rivals=compared("layout2im"))
+
+
+def stylegan2_model() -> Model:
+    """StyleGAN2, which is given latents alone."""
+    def assemble(stored: dict) -> nn.Module:
+        return stylegan2.StyleGAN2(stylegan2.Config(**tuples(stored["model"])))
+
+    return Model(stylegan2_recipes.recipe, assemble, STYLEGAN2_IMAGES, ("mapping", "synthesis"),
+                 datasets=("faces",), settings=STYLEGAN2_SMALL)
 
 
 def baseline(module: Any, *parts: str) -> Model:
@@ -109,7 +143,7 @@ def baseline(module: Any, *parts: str) -> Model:
 
     small = {scale: {**small, "batch": 8} for scale, small in SMALL.items()}
     return Model(module.recipe, assemble, SMIS_IMAGES, parts, settings=small,
-                 finish=fit_prior if "encoder" in parts else None, rival="smis/vspade")
+                 finish=fit_prior if "encoder" in parts else None, rivals=VSPADE)
 
 
 def segmenter_module(stored: dict) -> nn.Module:
@@ -122,11 +156,21 @@ def smis_paper(data: str, root: Path) -> Recipe:
     return published_recipe(data, root, perceptual=vgg19)
 
 
-def turned(model: Model, suffix: str, knobs: dict) -> Model:
-    """The same model where the knobs of `places` are set otherwise."""
+def bachgan_paper(data: str, root: Path) -> Recipe:
+    """BachGAN as published."""
+    return bachgan_published.published_recipe(data, root, perceptual=vgg19)
+
+
+def turned(model: Model, suffix: str, knobs: dict, kept: Sequence[str]) -> Model:
+    """The same model where the knobs of `places` are set otherwise.
+
+    kept : the models that exist with this suffix, among them its rivals.
+    """
     judge = model.judge + suffix if suffix in JUDGED else model.judge
     return replace(model, recipe=partial(model.recipe, **knobs), datasets=("places",), paper=None,
-                   judge=judge, rival=model.rival and model.rival + suffix)
+                   real=(), judge=judge,
+                   rivals={called: rival + suffix for called, rival in model.rivals.items()
+                           if rival in kept})
 
 
 SMIS = ("groupdnet", "vspade", "groupnet", "groupenc", "mulnet", "groupdnet-map",
@@ -147,16 +191,21 @@ WEAKENED = ("bachgan", "spade-boxes", "random-3", "kin-3")
 MODELS: dict[str, Model] = {
     **{f"smis/{name}": smis_model(name) for name in SMIS},
     **{f"smis/{name}": model for name, model in BASELINES.items()},
-    **{f"bachgan/{name}": bachgan_model(name) for name in BACHGAN},
+    **{f"bachgan/{name}": bachgan_model(name) for name in (*BACHGAN, *BANKS)},
     "bachgan/layout2im": layout2im_model(),
+    "stylegan2/stylegan2": stylegan2_model(),
     "judges/segmenter": Model(judges.segmenter_recipe, segmenter_module, JUDGE_IMAGES,
                               ("segmenter",)),
 }
-MODELS["smis/groupdnet"] = replace(MODELS["smis/groupdnet"], paper=smis_paper)
-MODELS |= {name + suffix: turned(MODELS[name], suffix, knobs)
+MODELS["smis/groupdnet"] = replace(MODELS["smis/groupdnet"], paper=smis_paper,
+                                   real=("deepfashion", "cityscapes"))
+MODELS["bachgan/bachgan"] = replace(MODELS["bachgan/bachgan"], paper=bachgan_paper,
+                                    real=("cityscapes", "ade20k"))
+MODELS |= {name + suffix: turned(MODELS[name], suffix, knobs, TURNED)
            for suffix, knobs in KNOBS.items()
            for name in (*TURNED, *(("judges/segmenter",) if suffix in JUDGED else ()))}
-MODELS |= {f"bachgan/{name}{suffix}": turned(MODELS[f"bachgan/{name}"], suffix, knobs)
+MODELS |= {f"bachgan/{name}{suffix}": turned(
+               MODELS[f"bachgan/{name}"], suffix, knobs, [f"bachgan/{n}" for n in WEAKENED])
            for suffix, knobs in STRENGTHS.items() for name in WEAKENED}
 DEFAULTS = {"smis": "smis/groupdnet", "bachgan": "bachgan/bachgan",
-            "judges": "judges/segmenter"}
+            "stylegan2": "stylegan2/stylegan2", "judges": "judges/segmenter"}

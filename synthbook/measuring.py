@@ -24,7 +24,7 @@ from synthbook.layers import one_hot
 from synthbook.metrics import Estimate, Extractor
 from synthbook.metrics.estimate import halves_estimate
 from synthbook.plots import pixels
-from synthbook.smis.measure import predict
+from synthbook.yardsticks import predict
 
 # ------------------------------------------------------------------------- degradations
 

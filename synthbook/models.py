@@ -48,19 +48,22 @@ class Name:
 
 
 def parse(text: str, scale: str = "ship") -> Name:
-    """A full name from a short or a long one; the size follows `scale` where not given."""
+    """A full name from a short or a long one.
+
+    Where not given, the dataset is the model's first, and the size follows `scale`.
+    """
     head, at, tail = text.partition("@")
     head = DEFAULTS.get(head, head)
     if head not in MODELS:
         raise BookError(f"unknown model {text!r}: choose one of {', '.join(MODELS)}")
     if not at:
-        return Name(head, size=64 if scale == "ship" else 32)
-    match = re.fullmatch(r"([a-z]+)-(\d+)-s(\d+)", tail)
+        return Name(head, MODELS[head].datasets[0], size=64 if scale == "ship" else 32)
+    match = re.fullmatch(r"([a-z][a-z0-9]*)-(\d+)-s(\d+)", tail)
     if not match:
         raise BookError(f"cannot read {tail!r} in {text!r}: write {head}@places-64-s0, "
                         "that is dataset-size-sSEED")
     dataset, size, seed = match[1], int(match[2]), int(match[3])
-    known = (*MODELS[head].datasets, *(REAL if MODELS[head].paper else ()))
+    known = (*MODELS[head].datasets, *MODELS[head].real)
     if dataset not in known:
         problem = f"{head} has no" if dataset in DATASETS else "unknown"
         raise BookError(f"{problem} dataset {dataset!r}: choose one of {', '.join(known)}")
@@ -93,9 +96,10 @@ def recipe(name: Name, scale: str, root: Path | None = None) -> Recipe:
 
 def paper_recipe(name: Name, root: Path | None) -> Recipe:
     """The published recipe of `name` on the data in `root`."""
-    if name.dataset not in REAL:
+    known = MODELS[name.model].real
+    if name.dataset not in known:
         raise BookError(f"paper scale reads real data: train "
-                        f"{' or '.join(f'{name.model}@{d}-{n}-s0' for d, n in REAL.items())} "
+                        f"{' or '.join(f'{name.model}@{d}-{REAL[d]}-s0' for d in known)} "
                         "with --data DIR")
     if root is None:
         raise BookError(f"{name} needs --data DIR, the folder of {name.dataset}")

@@ -250,12 +250,19 @@ def boxes(figure: Shown, one: dict[str, Any]) -> None:
             figure.press("Shift+ArrowUp")
     with figure.seen("delete by key"):
         figure.press("Delete")
+    with figure.seen("undo"):
+        figure.button("undo").click()
+    there.last.focus()
+    figure.press("Delete")
     with figure.seen("drawing a box"):
         figure.drag(pad, (0.04, 0.04), (0.3, 0.25))
     with figure.seen("moving a box"):
         figure.drag(pad, (0.17, 0.15), (0.25, 0.2))
     with figure.seen("resizing a box"):
         figure.drag(pad, (0.38, 0.3), (0.5, 0.4))
+    with figure.seen("deleting by a double click"):
+        at = pad.bounding_box()
+        figure.tab.mouse.dblclick(at["x"] + 0.2 * at["width"], at["y"] + 0.17 * at["height"])
     while there.count() < one["most"]:
         with figure.seen("add a box"):
             figure.button("add a box").click()
@@ -264,6 +271,11 @@ def boxes(figure: Shown, one: dict[str, Any]) -> None:
         figure.button("add a box").click()
     with figure.seen("delete box"):
         figure.button("delete box").click()
+    for layout in one.get("layouts", []):
+        with figure.seen(layout["name"]):
+            figure.button(layout["name"]).click()
+    if "layouts" in one:
+        figure.button(one["layouts"][0]["name"]).click()
 
 
 def ground(figure: Shown, one: dict[str, Any]) -> None:
@@ -280,6 +292,13 @@ def ground(figure: Shown, one: dict[str, Any]) -> None:
                 figure.press(*keys)
 
 
+def choice(figure: Shown, one: dict[str, Any]) -> None:
+    options = figure.choices(one["label"])
+    for k in others_first(options):
+        with figure.seen(f"{one['label']}: {one['names'][k]}"):
+            options.nth(k).click()
+
+
 def draw(figure: Shown, one: dict[str, Any]) -> None:
     for _ in range(2):
         with figure.seen(one["label"]):
@@ -287,4 +306,5 @@ def draw(figure: Shown, one: dict[str, Any]) -> None:
 
 
 MOVES = {"canvas": grid, "mask": grid, "styles": styles, "sliders": sliders,
-         "pictures": pictures, "boxes": boxes, "ground": ground, "draw": draw}
+         "pictures": pictures, "boxes": boxes, "ground": ground, "choice": choice,
+         "draw": draw}

@@ -228,7 +228,9 @@ def test_a_suffix_sets_how_far_boxes_call_for_their_background(suffix, strength)
     for variant in ("bachgan", "spade-boxes", "random-3", "kin-3"):
         name = models.parse(f"bachgan/{variant}{suffix}")
         assert models.recipe(name, "smoke").config.knobs["background"] == strength
-        assert models.MODELS[name.model].rival == f"bachgan/spade-boxes{suffix}"
+        rivals = models.MODELS[name.model].rivals
+        assert all(rival == f"bachgan/{called}{suffix}" and rival in models.MODELS
+                   for called, rival in rivals.items())
 
 
 def test_faces_have_no_boxes():

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from synthbook import catalogue, models
+from synthbook.datasets.generated import SPLITS
 from synthbook.files import BookError
 from synthbook.smis import SMIS
 from synthbook.smis.mulnet import Streams
@@ -105,9 +106,25 @@ def test_judges_and_rivals_are_of_the_same_data():
         if not name.startswith("smis/"):
             continue
         suffix = next((s for s in catalogue.KNOBS if name.endswith(s)), "")
-        assert model.rival == f"smis/vspade{suffix}" and model.rival in models.MODELS
+        assert model.rivals == {"vspade": f"smis/vspade{suffix}"}
+        assert model.rivals["vspade"] in models.MODELS
         fewer = suffix if suffix in ("-8", "-40") else ""
         assert model.judge == f"judges/segmenter{fewer}" and model.judge in models.MODELS
+
+
+def test_smaller_banks_are_parts_of_the_training_scenes():
+    for part in (4, 16):
+        made = models.recipe(name_of(f"bachgan/bachgan-bank{part}"), "ablation").config.model
+        whole = models.recipe(name_of("bachgan/bachgan"), "ablation").config.model
+        assert made == replace(whole, bank=SPLITS["train"] // part) and whole.bank is None
+
+
+def test_all_that_boxes_are_compared_by_have_one_judge():
+    for name, model in models.MODELS.items():
+        if name.startswith("bachgan/"):
+            assert model.judge == "judges/segmenter-40" in models.MODELS
+            assert name not in model.rivals.values() and set(model.rivals.values()) <= set(
+                models.MODELS)
 
 
 @pytest.mark.parametrize("scale", ["ablation", "ship"])

@@ -90,7 +90,7 @@ def test_thresholds_that_a_training_knew_are_accepted(root):
 def test_a_threshold_that_was_set_added_or_dropped_later_is_caught(root, change):
     before, after = commit(root, LEDGER.replace(*change)), commit(root, LEDGER)
     (line,) = history.doubts("toy", "T1", T1, [(NAME, before), (NAME, after)])
-    assert "thresholds of T1 are younger than toy/net@places-32-s0, trained at" in line
+    assert "thresholds of T1 are younger than toy/net@places-32-s0, made at" in line
     assert before[:10] in line
 
 
@@ -104,7 +104,7 @@ def test_a_model_that_was_trained_before_there_was_a_ledger_is_caught(root):
 def test_a_training_at_an_unknown_or_changed_commit_is_in_doubt(root, record):
     record = record.format(commit(root, LEDGER))
     (line,) = history.doubts("toy", "T1", T1, [(NAME, record)])
-    assert line == f"{NAME} trained at a commit of this history: its record says {record}"
+    assert line == f"{NAME} made at a commit of this history: its record says {record}"
 
 
 def test_without_a_whole_history_nothing_is_asked(root, tmp_path, monkeypatch):
@@ -171,7 +171,7 @@ def test_a_verdict_needs_trainings_that_knew_its_thresholds(data, root):
     assert claim["status"] == "not tested" and claim["value"] is None and not claim["conditions"]
     assert claim["needs"] == [
         "results from after its thresholds: thresholds of S1 are younger than "
-        f"smis/groupdnet@places-32, trained at {before[:10]}, seeds 1, 3"]
+        f"smis/groupdnet@places-32, made at {before[:10]}, seeds 1, 3"]
 
 
 def test_saving_publishes_what_results_say_and_a_later_change_is_named(data, capsys):

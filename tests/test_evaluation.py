@@ -9,12 +9,14 @@ import pytest
 import torch
 from layouts import TINY
 
-from synthbook import evaluation, files, game, judges, models
+from synthbook import bachgan, evaluation, files, game, judges, models
 from synthbook.baselines import spade
+from synthbook.datasets.things import things
 from synthbook.files import BookError
 from synthbook.metrics import Extractor
-from synthbook.smis import SMIS, measure, recipe
+from synthbook.smis import SMIS, recipe
 from synthbook.training import Recipe, Run
+from synthbook.yardsticks import BUDGETS, Budget
 
 SMIS_NAME = models.parse("smis/groupdnet@places-32-s0")
 JUDGE_NAME = models.parse("judges/segmenter@places-32-s0")
@@ -52,7 +54,7 @@ def book(tmp_path, monkeypatch):
 def quick(monkeypatch):
     """Few images, and features that cost nothing."""
     means = Extractor("means", 6, lambda x: torch.cat([x.mean((2, 3)), x.std((2, 3))], 1))
-    monkeypatch.setitem(measure.BUDGETS, "smoke", measure.Budget(20, 1, 2))
+    monkeypatch.setitem(BUDGETS, "smoke", Budget(20, 1, 2, 24))
     monkeypatch.setattr(evaluation, "feature_spaces", lambda judge, size: {"judge": means})
     caches = evaluation.judge_for, evaluation.shared_setup
     for cache in caches:
@@ -106,6 +108,35 @@ def test_a_model_is_compared_with_the_rival_and_by_the_judge_of_its_own_data(boo
     (book / "data" / "weights" / "judges" / "segmenter@places-32-s0.safetensors").unlink()
     result = evaluation.evaluate("smis/groupdnet-8@places-32-s0", scale="smoke")
     assert result["metrics"]["kid_judge_minus_vspade"]["value"] == 0  # it is the same network
+    rival = models.parse("smis/vspade-8@places-32-s0")
+    assert result["rivals"] == {str(rival): models.record(rival.weights)["sha256"]}
+
+
+BOXES = {"bachgan/bachgan": {}, "bachgan/spade-boxes": {"condition": "boxes", "maps": 0},
+         "bachgan/kin-3": {"source": "kin"},
+         "bachgan/segmentation": {"condition": "label", "maps": 1, "source": "truth"}}
+
+
+@pytest.mark.parametrize("model", BOXES)
+def test_bachgan_and_its_relatives_have_results(book, quick, monkeypatch, model):
+    monkeypatch.setenv("SYNTHBOOK_CACHE", str(book / "cache"))
+    name = models.parse(f"{model}@places-32-s0")
+    monkeypatch.setitem(models.MODELS, model, replace(
+        models.MODELS[model], judge="judges/segmenter"))
+    knobs = {"background": 1.0, "classes": 8, "styles": "plain"}
+    torch.manual_seed(0)
+    config = bachgan.Config(8, (32, 32), channels=(12, 12, 8), hidden=(6, 6),
+                            things=things(evaluation.dataset("places", classes=8)),
+                            **BOXES[model])
+    setting = game.Setting(config, "places", knobs)
+    run = fake_run(setting, {"generator": bachgan.Network(config)})
+    models.write_weights(run, name, book / "data" / "weights", "by hand", "smoke")
+    result = evaluation.evaluate(str(name), scale="smoke")
+    assert set(result["references"]) == {*ROWS, "means"} and result["rivals"] == {}
+    assert {"accuracy_things", "added_iou", "kid_judge"} <= set(result["metrics"])
+    assert ("held_iou" in result["metrics"]) == (model in ("bachgan/bachgan", "bachgan/kin-3"))
+    assert json.loads(json.dumps(result)) == result
+    assert [row["metric"] for row in evaluation.control_card(result)][0] == "added_iou"
 
 
 def test_a_judges_result_has_every_class(book, quick):
@@ -121,9 +152,8 @@ def test_a_judges_result_has_every_class(book, quick):
 ESTIMATE = {"value": 0.25, "low": 0.2, "high": 0.3, "n": 40, "extractor": "lpips"}
 
 
-def result_of(weights="abc"):
-    keys = ("mcsd", "mocd", "kid_judge")
-    return {"model": str(JUDGE_NAME), "weights": weights,
+def result_of(weights="abc", name=JUDGE_NAME, keys=("mcsd", "mocd", "kid_judge")):
+    return {"model": str(name), "weights": weights,
             "metrics": {k: ESTIMATE | {"value": 0.25 + i} for i, k in enumerate(keys)},
             "references": {"oracle": {k: ESTIMATE | {"value": 0.5} for k in keys},
                            "floor": {"kid_judge": ESTIMATE}}}
@@ -146,6 +176,8 @@ def test_a_stored_result_is_that_of_the_weights_that_ship(book):
 
 
 def test_what_cannot_be_evaluated_is_refused_in_one_line(book):
+    with pytest.raises(BookError, match="stylegan2/stylegan2 has no evaluation"):
+        evaluation.paper_of("stylegan2/stylegan2")
     for name, says in (("smis/groupdnet@deepfashion-256-s0", "has no evaluation"),
                        ("smis/vspade@places-32-s0", "no weights at"),
                        ("smis/nonsense", "unknown model")):
@@ -161,21 +193,25 @@ def test_the_table_puts_references_beside_each_metric():
     assert lines[3].split() == ["kid_judge", "2.2500", "[0.2000,", "0.3000]", "0.5000", "0.2500"]
 
 
-def test_the_control_card_holds_three_numbers_beside_the_oracle():
-    card = evaluation.control_card(result_of())
+@pytest.mark.parametrize(("name", "keys"), [
+    (SMIS_NAME, ("mcsd", "mocd", "kid_judge")),
+    (models.parse("bachgan/bachgan@places-32-s0"), ("added_iou", "added_outside", "kid_judge"))])
+def test_the_control_card_holds_three_numbers_beside_the_oracle(name, keys):
+    card = evaluation.control_card(result_of(name=name, keys=keys))
     assert [row["quantity"] for row in card] == ["intended change", "leakage", "realism"]
-    assert [row["metric"] for row in card] == ["mcsd", "mocd", "kid_judge"]
+    assert [row["metric"] for row in card] == list(keys)
+    assert all(row["reading"] for row in card)
     assert [row["value"] for row in card] == [0.25, 1.25, 2.25]
     assert all(row["oracle"] == 0.5 and row["low"] == 0.2 and row["n"] == 40 for row in card)
 
 
 def test_models_of_the_same_data_share_what_they_are_compared_with(book, quick):
-    budget = measure.Budget(20, 1, 2)
+    budget = Budget(20, 1, 2)
     setup = evaluation.setup_for(SMIS_NAME, {"classes": 8}, budget)
     rival = replace(SMIS_NAME, model="smis/vspade", seed=3)
     assert evaluation.setup_for(rival, {"classes": 8}, budget) is setup
     assert evaluation.setup_for(rival, {"classes": 8, "light": 1.0}, budget) is not setup
-    assert evaluation.setup_for(rival, {"classes": 8}, measure.Budget(21, 1, 2)) is not setup
+    assert evaluation.setup_for(rival, {"classes": 8}, Budget(21, 1, 2)) is not setup
     before = files.read_json(JUDGE_NAME.weights.with_suffix(".json"))
     JUDGE_NAME.weights.write_bytes(b"another judge")
     files.write_json(JUDGE_NAME.weights.with_suffix(".json"),

@@ -90,7 +90,7 @@ def test_modules_import_what_others_export_and_use_it():
 def test_the_framework_is_read_in_one_sitting():
     code = [line for name in MODULES for line in web.source(name).splitlines()
             if line.strip() and not re.match(r"\s*(//|/?\*)", line)]
-    assert len(code) <= 600
+    assert len(code) <= 630
 
 
 def test_no_script_names_another_host():

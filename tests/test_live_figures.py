@@ -29,6 +29,7 @@ from synthbook.figures.export import PageModel
 from synthbook.figures.inputs import (
     Boxes,
     Canvas,
+    Choice,
     Draw,
     Ground,
     Mask,
@@ -53,6 +54,8 @@ KINDS = [
              torch.tensor([[1, 0], [0, 0], [1, 1]])),
     Mask("mask", "Mask", torch.ones(1, 5, 7), "image"),
     Boxes("boxes", "Boxes", torch.tensor([BOX]), CLASSES, PALETTE),
+    Boxes("placed", "Boxes", torch.tensor([BOX]), CLASSES, PALETTE, 4, {"a": torch.tensor(BOX)}),
+    Choice("word", "Word", torch.ones(1, 1), ["yes", "no"]),
     Ground("ground", "Ground", torch.tensor([[[0.5, -1, 90.0]]]), ["car"]),
     Draw("noise", "Noise", torch.ones(1, 4)),
 ]
@@ -96,6 +99,11 @@ def test_settings_are_told_as_the_page_reads_them():
     assert (styles["range"], styles["n"], styles["axes"]) == (2.0, 4, ["hue"])
     assert len(base64.b64decode(styles["swatches"])) == 2 * 4 * 4 * 3
     assert boxes["most"] == 2 and described("ground")["names"] == ["car"]
+    assert boxes["cells"] == 100 and "layouts" not in boxes
+    placed = next(one for one in KINDS if one.name == "placed").describe()
+    assert placed["cells"] == 4 and placed["layouts"][0]["name"] == "a"
+    assert torch.equal(unpacked(placed["layouts"][0]["value"]), torch.tensor(BOX))
+    assert described("choice")["names"] == ["yes", "no"]
     assert described("mask")["over"] == "image"
     low, step = KINDS[2].describe(), KINDS[3].describe()
     assert (low["low"], low["high"], low["step"]) == (-1, 2, 0.5) and "ticks" not in low
@@ -114,6 +122,11 @@ def test_absent_classes_are_never_drawn_from_a_picture():
     lend = KINDS[5]
     drawn = lend.random(200, torch.Generator().manual_seed(0))
     assert set(drawn[:, 0].tolist()) == {0, 1, 3} and set(drawn[:, 1].tolist()) == {0, 3}
+
+
+def test_a_small_picture_from_before_has_its_numbers_under_it():
+    told = Image("a", "A", small=True, before=True, caption=Caption("b", "{0} m")).describe()
+    assert told["small"] and told["before"] and told["caption"]["of"] == "b"
 
 
 @pytest.mark.parametrize(("make", "words"), [
@@ -136,6 +149,11 @@ def test_absent_classes_are_never_drawn_from_a_picture():
     (lambda: Pictures("a", "A", torch.zeros(1, 1), SHOTS, "ab"), "every picture needs a name"),
     (lambda: Boxes("a", "A", torch.tensor([[[1.0, 0, 0.5, 0, 0.2, 1]]]), CLASSES, PALETTE),
      "x0 <= x1"),
+    (lambda: Boxes("a", "A", torch.zeros(1, 1, 6), CLASSES, PALETTE, 0), "at least one cell"),
+    (lambda: Boxes("a", "A", torch.zeros(1, 1, 6), CLASSES, PALETTE,
+                   layouts={"b": torch.zeros(2, 6)}), r"a layout is \[2, 6\], not \[1, 6\]"),
+    (lambda: Choice("a", "A", torch.zeros(1, 1), ["b"]), "two words or more"),
+    (lambda: Choice("a", "A", torch.full((1, 1), 2), ["b", "c"]), "from 0 to 1"),
     (lambda: Ground("a", "A", torch.tensor([[[0, 0, 181.0]]]), ["b"]), "-180 to 180"),
     (lambda: Image("a", ""), "needs a visible label"),
     (lambda: Caption("a", "no number"), "must name its numbers"),
@@ -226,7 +244,8 @@ def test_fixed_inputs_have_no_control_and_reach_the_model():
     ({"outputs": (Caption("mean", "{0}"),)}, "it shows no image"),
     ({"outputs": (Image("photo", "P"),)}, "the model returns image, mean, not 'photo'"),
     ({"outputs": (Image("image", "P"), Change("mean", "C"))}, "no image of that name"),
-    ({"outputs": (Image("image", "P"), Change("image", "C", "light"))}, "no canvas or mask"),
+    ({"outputs": (Image("image", "P"), Change("image", "C", "light"))}, "no canvas, mask or boxes"),
+    ({"outputs": (Image("image", "P", caption=Caption("sum", "{0}")),)}, "no numbers for"),
     ({"title": " "}, "needs a title"),
     ({"size": 0}, "size must be above 0"),
 ])

@@ -8,12 +8,13 @@ import torch
 from flags import Flags
 from layouts import TINY
 
+from synthbook import yardsticks
 from synthbook.datasets import dataset
 from synthbook.datasets.truth import grown
 from synthbook.layers import one_hot
 from synthbook.metrics import Extractor
 from synthbook.smis import SMIS, measure
-from synthbook.smis.measure import Budget
+from synthbook.yardsticks import Budget
 
 DATA = Flags("test", size=32)
 SMALL = Budget(images=24, layouts=2, draws=2)
@@ -31,7 +32,7 @@ def still(chosen, draw, redrawn=None):
 
 def test_the_oracle_redraws_one_class_and_nothing_else():
     oracle, chosen = measure.Oracle(DATA, seed=3), scenes()
-    labels = measure.label_maps(DATA, chosen)
+    labels = yardsticks.label_maps(DATA, chosen)
     before = torch.stack([DATA.tensors(s)["image"] for s in chosen])
     for c in range(3):
         assert torch.equal(oracle(chosen, 0, c), before)
@@ -52,11 +53,11 @@ def test_the_oracle_renders_what_it_was_asked_before_only_once():
             return super().render(scene)
 
     data = Counted("test", size=32)
-    oracle, chosen = measure.Oracle(data), measure.layouts(data, 4)
-    assert measure.layouts(data, 4)[2] is chosen[2] is measure.layouts(data, 6)[2]
+    oracle, chosen = measure.Oracle(data), yardsticks.layouts(data, 4)
+    assert yardsticks.layouts(data, 4)[2] is chosen[2] is yardsticks.layouts(data, 6)[2]
     first = oracle(chosen, 1, 0)
     assert Counted.rendered == 4
-    assert torch.equal(oracle(measure.layouts(data, 4), 1, 0), first) and Counted.rendered == 4
+    assert torch.equal(oracle(yardsticks.layouts(data, 4), 1, 0), first) and Counted.rendered == 4
     others = oracle(chosen, 2, 0), oracle(chosen[:3], 1, 0), oracle(chosen, 1)
     assert Counted.rendered == 15
     fresh = measure.Oracle(data)
@@ -67,7 +68,7 @@ def test_the_oracle_renders_what_it_was_asked_before_only_once():
 def test_the_oracle_redraws_all_classes_together():
     oracle, chosen = measure.Oracle(DATA), scenes()
     one, two = oracle(chosen, 0), oracle(chosen, 1)
-    labels = measure.label_maps(DATA, chosen)
+    labels = yardsticks.label_maps(DATA, chosen)
     assert all(((one - two).abs().amax(1) > 0)[labels == c].all() for c in range(3))
     assert not torch.equal(one, measure.Oracle(DATA, seed=1)(chosen, 0))
 
@@ -76,14 +77,14 @@ def test_the_oracle_redraws_all_classes_together():
 def test_the_oracle_of_a_drawn_dataset_leaves_the_interior_of_other_classes(name):
     data = dataset(name, "test", size=32)
     chosen = [data.scene(i) for i in range(3)]
-    labels, oracle = measure.label_maps(data, chosen), measure.Oracle(data)
+    labels, oracle = yardsticks.label_maps(data, chosen), measure.Oracle(data)
     for c in labels.unique().tolist():
         changed = (oracle(chosen, 1, c) - oracle(chosen, 0, c)).abs().amax(1) > 0
         assert not changed[~grown(labels == c)].any()
 
 
 def test_label_maps_are_the_renderers():
-    labels = measure.label_maps(DATA, scenes())
+    labels = yardsticks.label_maps(DATA, scenes())
     assert labels.shape == (4, 32, 32) and labels.dtype == torch.int64
     assert torch.equal(labels[1], DATA[1]["label"])
 
@@ -133,7 +134,7 @@ class NearestColour(torch.nn.Module):
 def painted(chosen, draw, redrawn=None):
     """A sampler that paints each class in its colour, a little lighter or darker."""
     generator = torch.Generator().manual_seed(draw)
-    label = measure.label_maps(DATA, chosen)
+    label = yardsticks.label_maps(DATA, chosen)
     image = NearestColour.colours[label].movedim(-1, 1)
     return (image + 0.2 * torch.rand(len(chosen), 1, 1, 1, generator=generator) - 0.1).clamp(-1, 1)
 
@@ -144,9 +145,9 @@ MEANS = Extractor("means", 6, lambda x: 5 * torch.cat([x.mean((2, 3)), x.std((2,
 def test_realism_tells_a_good_sampler_from_a_broken_one():
     real = painted([DATA.scene(i) for i in range(100, 200)], 9)
     chosen = scenes(100)
-    labels = measure.label_maps(DATA, chosen)
-    good, bad = (measure.realism(measure.pictures(sampler, chosen), labels, 3, real,
-                                 NearestColour(), {"means": MEANS})
+    labels = yardsticks.label_maps(DATA, chosen)
+    good, bad = (yardsticks.realism(measure.pictures(sampler, chosen), labels, 3, real,
+                                    NearestColour(), {"means": MEANS})
                  for sampler in (painted, measure.Broken(painted, DATA)))
     assert good["miou"].value == good["pixel_accuracy"].value == 1
     assert bad["miou"].value < 0.5
@@ -180,7 +181,7 @@ def test_class_means_are_the_mean_colours_of_the_training_images():
 
 def test_the_broken_model_is_shifted_and_changes_all_but_the_class_asked_for():
     chosen, broken = scenes(), measure.Broken(painted, DATA)
-    made, labels = painted(chosen, 0), measure.label_maps(DATA, chosen)
+    made, labels = painted(chosen, 0), yardsticks.label_maps(DATA, chosen)
     off = (broken(chosen, 0) - made.roll(32 // 3, -1)).abs()
     assert 0.1 < off.mean() < 0.5
     for c in range(3):
@@ -234,7 +235,7 @@ def test_a_model_redraws_the_latent_of_one_class():
     for draw in (0, 1, 2):
         sampler(scenes(), draw, 1)
         seen[draw] = model.z.unflatten(1, (3, -1))
-    assert torch.equal(model.onehot.argmax(1), measure.label_maps(DATA, scenes()))
+    assert torch.equal(model.onehot.argmax(1), yardsticks.label_maps(DATA, scenes()))
     for draw in (1, 2):
         assert torch.equal(seen[draw][:, [0, 2]], seen[0][:, [0, 2]])
         assert not torch.equal(seen[draw][:, 1], seen[0][:, 1])

@@ -11,10 +11,10 @@ from miniatures import message, photo, save
 from torch import nn
 
 from synthbook import catalogue, losses, models
+from synthbook import perceptual as vgg
 from synthbook.datasets.images import mirror_half
 from synthbook.discriminators import MultiScaleDiscriminator
 from synthbook.smis import CITYSCAPES, DEEPFASHION, published
-from synthbook.smis import perceptual as vgg
 from synthbook.training import schedule, train
 
 SMALL = {

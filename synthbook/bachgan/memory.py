@@ -99,11 +99,19 @@ def kin(queries: Cached, bank: Cached, m: int, first: int | None = None, seed: i
     It has the background's classes from retrieval, but not the arrangement. None is the query.
     Only for `places`.
     """
-    size = min(first or len(bank), len(bank))
-    own = same_stream(queries, bank)
-    kinds = bank.stored["category"].numpy()[:size] // moods(bank)
+    index = neighbours(queries, bank, m, first)[0].numpy()
+    return relatives(index, bank, first, same_stream(queries, bank), seed)
+
+
+def relatives(index: np.ndarray, bank: Cached, first: int | None = None, own: bool = False,
+              seed: int = 0) -> Tensor:
+    """Items (Q, m) of a bank, each in exchange for a random one of its own kind of place.
+
+    own : query q is the bank's item q, which is never chosen.
+    """
+    kinds = bank.stored["category"].numpy()[:first or len(bank)] // moods(bank)
     members = [np.flatnonzero(kinds == kind) for kind in range(kinds.max() + 1)]
-    index = neighbours(queries, bank, m, first)[0].numpy().copy()
+    index = index.copy()
     for q, row in enumerate(index):
         rng = np.random.default_rng([seed, q])
         for k in np.flatnonzero(row >= 0):

@@ -29,6 +29,9 @@ class Config(game.OneLatent):
     size     : height and width of the image, pixels.
     channels : width before the first block and after each one.
     hidden   : hidden channels of each block's norms.
+    spectral : spectral norm of the blocks' convolutions, as published.
+    still    : numbers of the blocks before which the size is not doubled; it is before all
+        others but the first.
     """
 
     classes: int = 16
@@ -36,6 +39,8 @@ class Config(game.OneLatent):
     latent: int = 0
     channels: tuple[int, ...] = (96, 96, 64, 32, 32)
     hidden: tuple[int, ...] = (32, 32, 32, 24)
+    spectral: bool = False
+    still: tuple[int, ...] = ()
 
 
 SIZES = {  # channels and hidden channels, those of VSPADE
@@ -51,7 +56,8 @@ class Generator(nn.Module):
         super().__init__()
         self.config, c = config, config.channels
         self.input = conv3x3(config.classes, c[0])
-        self.blocks = nn.ModuleList(ConditionalGroupBlock(a, b, config.classes, 1, h)
+        self.blocks = nn.ModuleList(ConditionalGroupBlock(a, b, config.classes, 1, h,
+                                                          spectral=config.spectral)
                                     for a, b, h in zip(c, c[1:], config.hidden))
         self.output = conv3x3(c[-1], 3)
 
@@ -65,10 +71,11 @@ class Generator(nn.Module):
 
         condition : (B, K, H, W) real numbers: a one-hot map, or anything else of its shape.
         """
-        coarsest = 2 ** (len(self.blocks) - 1)
+        still = (0, *self.config.still)
+        coarsest = 2 ** (len(self.blocks) - len(still))
         x = self.input(shrink(condition, tuple(n // coarsest for n in condition.shape[-2:])))
         for i, block in enumerate(self.blocks):
-            x = F.interpolate(x, scale_factor=2.0, mode="nearest") if i else x
+            x = x if i in still else F.interpolate(x, scale_factor=2.0, mode="nearest")
             x = block(x, condition)
         return F.leaky_relu(x, 0.2)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from synthbook.exercises import Exercise, Verdict, mark, read_words
 
-CHAPTERS = ("data", "conditional-gans", "measuring", "smis", "claims")
+CHAPTERS = ("data", "conditional-gans", "measuring", "smis", "bachgan", "claims")
 
 
 @functools.cache

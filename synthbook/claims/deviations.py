@@ -1,8 +1,9 @@
 """What each paper's implementation does otherwise than the paper, declared by the papers' rooms."""
 
+from synthbook.bachgan import recipe as bachgan
 from synthbook.smis import recipe as smis
 
-DECLARED = {"smis": smis.DEVIATIONS}
+DECLARED = {"bachgan": bachgan.DEVIATIONS, "smis": smis.DEVIATIONS}
 
 
 def table() -> list[tuple[str, str, str, str, str]]:

@@ -19,12 +19,14 @@ ORDER = list(SCALES)
 class Result:
     """A stored result of `synthbook.evaluation`; scale and commit at which its weights were made.
 
-    `commit` ends in `+` where files differed from it, and is `unknown` where there was none.
+    `commit` ends in `+` where files differed from it, and is `unknown` where there was none. It is
+    that of the measurement where nothing was trained.
     """
 
     data: dict
     trained: str
     commit: str = "unknown"
+    measurement: bool = False  # of data alone: no model was trained for it
 
     def __call__(self, metric: str) -> Measured:
         """A metric of the model."""
@@ -69,7 +71,37 @@ def find(model: str, data: str, seed: int, scale: str) -> Result:
     for what, found in (("training", trained.get("scale")), ("evaluation", result["scale"])):
         if found not in ORDER or ORDER.index(found) < ORDER.index(scale):
             raise Missing(f"{what} of {name} at scale {scale}: it was at {found}")
+    rivals_are_those(result)
     return Result(result, trained["scale"], str(trained.get("commit", "unknown")))
+
+
+def rivals_are_those(result: dict) -> None:
+    """Raise Missing where a model's rival was trained again after the two were compared."""
+    for rival, weights in result.get("rivals", {}).items():
+        record = models.parse(rival).weights.with_suffix(".json")
+        if not record.exists() or read_record(record, "sha256")["sha256"] != weights:
+            raise Missing(f"a result of {result['model']} that compares it with today's {rival}")
+
+
+def measured(name: str) -> Result:
+    """What was measured on data alone: `data/results/NAME.json`, made by its `command`.
+
+    Its `rows` hold estimates for each strength of a knob: `KEY at strength 0.5` is a metric.
+    Raises Missing where there is none.
+    """
+    path = evaluation.result_path(name)
+    if not path.exists():
+        raise Missing(f"a measurement {name}")
+    stored = read_record(path, "command", "commit", "rows")
+    metrics = {}
+    try:
+        for row in stored["rows"]:
+            at = f" at strength {row['strength']:g}"
+            metrics |= {key + at: value for key, value in row.items() if key != "strength"}
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise BookError(f"{path} is damaged: restore it, or run {stored['command']}") from error
+    return Result({"model": name, "commit": stored["commit"], "metrics": metrics,
+                   "references": {}}, "", str(stored["commit"]), measurement=True)
 
 
 def name_of(model: str, data: str, seed: int) -> models.Name:
@@ -80,8 +112,8 @@ def name_of(model: str, data: str, seed: int) -> models.Name:
 
 
 def alike(results: Iterable[Result]) -> None:
-    """Raise Missing unless all were trained and evaluated equally much."""
-    results = list(results)
+    """Raise Missing unless all models were trained and evaluated equally much."""
+    results = [r for r in results if not r.measurement]
     for what, key in (("number of training images", "images"), ("evaluation scale", "scale"),
                       ("evaluation seed", "seed")):
         found = {r.data[key] for r in results}

@@ -67,7 +67,8 @@ def doubts(slug: str, claim: str, thresholds: Sequence[Threshold],
 
     slug, claim : paper, and id of its claim.
     thresholds  : all of today's; an older ledger must hold the same ones, no more and no fewer.
-    made        : full name and training commit of every model that the claim stands on.
+    made        : full name and training commit of every model that the claim stands on, name and
+                  commit of every measurement.
 
     Empty where nothing is in doubt, and where there is no history to ask.
     """
@@ -76,8 +77,8 @@ def doubts(slug: str, claim: str, thresholds: Sequence[Threshold],
     lines, wanted = [], frozenset(thresholds)
     for name, commit in made:
         if not known(root, commit):
-            lines.append(f"{name} trained at a commit of this history: its record says {commit}")
+            lines.append(f"{name} made at a commit of this history: its record says {commit}")
         elif thresholds_at(root, commit, slug).get(claim) != wanted:
             lines.append(f"results from after its thresholds: thresholds of {claim} are younger "
-                         f"than {name}, trained at {commit[:10]}")
+                         f"than {name}, made at {commit[:10]}")
     return lines

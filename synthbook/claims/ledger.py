@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from synthbook import scale as scales
-from synthbook.claims import evidence, history, smis  # noqa: F401  (smis registers its tests)
+from synthbook.claims import bachgan, evidence, history, smis  # noqa: F401  (register tests)
 from synthbook.claims.verdict import (
     TESTS,
     Condition,
@@ -39,6 +39,7 @@ class Claim:
     metrics    : metrics of a stored result that the test reads.
     thresholds : all must hold; the first one is the claim's headline.
     models     : `slug/variant` of every model that is needed, for each seed.
+    measurements : stored measurements of data alone, `slug/name`, that no model is needed for.
     command    : what makes the verdict again from nothing.
     scale      : the scale at which models are trained and evaluated, at least.
     data       : dataset and size in pixels, `places-32`.
@@ -60,6 +61,7 @@ class Claim:
     seeds: tuple[int, ...]
     note: str = ""
     needs: str = ""
+    measurements: tuple[str, ...] = ()
 
 
 def slugs() -> list[str]:
@@ -94,17 +96,22 @@ def claim(row: dict[str, Any]) -> Claim:
     missing = {f.name for f in fields(Claim) if f.default is MISSING} - set(row)
     if missing or set(row) - names:
         raise KeyError(*sorted(missing | set(row) - names))
-    for name, kind in (("metrics", str), ("thresholds", str), ("models", str), ("seeds", int)):
+    row = {"measurements": []} | row
+    for name, kind in (("metrics", str), ("thresholds", str), ("models", str),
+                       ("measurements", str), ("seeds", int)):
         values = row[name]
-        if not isinstance(values, list) or not values or any(type(v) is not kind for v in values):
+        if not isinstance(values, list) or any(type(v) is not kind for v in values):
             raise TypeError(f"{row['id']}: {name} is a list of {kind.__name__}")
-    text = names - {"metrics", "thresholds", "models", "seeds"}
+    if not all(row[n] for n in ("metrics", "thresholds", "seeds")) or not (
+            row["models"] or row["measurements"]):
+        raise TypeError(f"{row['id']}: a claim has metrics, thresholds, seeds, and what it needs")
+    text = names - {"metrics", "thresholds", "models", "measurements", "seeds"}
     if any(not isinstance(row.get(name, ""), str) for name in text):
         raise TypeError(f"{row['id']}: {', '.join(sorted(text))} are text")
     if row["test"] not in TESTS:
         raise BookError(f"{row['id']}: no test is called {row['test']!r}")
     scales.check(row["scale"])
-    lists = {name: tuple(row[name]) for name in ("metrics", "models", "seeds")}
+    lists = {name: tuple(row[name]) for name in ("metrics", "models", "measurements", "seeds")}
     return Claim(**row | lists | {"thresholds": tuple(map(threshold, row["thresholds"]))})
 
 
@@ -169,11 +176,14 @@ def row(c: Claim, slug: str) -> dict[str, Any]:
         "asked": [{"quantity": t.quantity, "relation": t.relation, "threshold": t.bound}
                   for t in c.thresholds],
         "note": c.note, "needs": needs,
-    }
+    } | ({"measurements": list(c.measurements)} if c.measurements else {})
 
 
 def gather(c: Claim) -> list[dict[str, evidence.Result]]:
-    """For each seed, the result of every model by its variant; Missing names all that lack."""
+    """For each seed, every model's result by its variant, and measurements by their names.
+
+    Missing names all that lack.
+    """
     found: list[dict[str, evidence.Result]] = []
     lacking: list[str] = []
     for seed in c.seeds:
@@ -184,6 +194,11 @@ def gather(c: Claim) -> list[dict[str, evidence.Result]]:
                 found[-1][model.partition("/")[2]] = result
             except Missing as missing:
                 lacking.append(str(missing))
+        for name in c.measurements:
+            try:
+                found[-1][name.partition("/")[2]] = evidence.measured(name)
+            except Missing as missing:
+                lacking.append(str(missing))
     if lacking:
         raise Missing(*together(lacking))
     evidence.alike(result for seed in found for result in seed.values())
@@ -191,7 +206,7 @@ def gather(c: Claim) -> list[dict[str, evidence.Result]]:
 
 
 def training(results: list[dict[str, evidence.Result]]) -> list[tuple[str, str]]:
-    """Full name and training commit of every model."""
+    """Full name and training commit of every model, and those of every measurement."""
     return [(r.data["model"], r.commit) for seed in results for r in seed.values()]
 
 

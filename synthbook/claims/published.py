@@ -33,9 +33,11 @@ def save(paper: dict[str, Any]) -> Path:
 
 
 def standing_on(rows: Rows) -> dict[str, str]:
-    """The stored results that claims ask for and that are there: SHA-256 by the model's name."""
+    """The stored results that claims ask for and that are there: SHA-256 by their names."""
     names = {str(name) for row in rows for name in needed(row)}
     files = {name: evaluation.result_path(name) for name in sorted(names)}
+    files |= {name: evaluation.result_path(name) for row in rows
+              for name in row.get("measurements", [])}
     return {name: sha256(file) for name, file in files.items() if file.exists()}
 
 
@@ -71,7 +73,7 @@ def disagreements(slug: str) -> list[str]:
             lines.append(f"{claim}: published as {then[claim].get('status')!r}, results say "
                          f"{now[claim]['status']!r}; they differ in {', '.join(keys)}")
         else:
-            changed = [str(n) for n in needed(now[claim])
+            changed = [str(n) for n in (*needed(now[claim]), *now[claim].get("measurements", []))
                        if results.get(str(n)) != stored["results"].get(str(n))]
             lines += [f"{claim}: other results than those published, of {', '.join(changed)}"
                       ] if changed else []

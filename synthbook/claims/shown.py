@@ -63,7 +63,8 @@ def card(slug: str, test: str, row: dict[str, Any]) -> str:
         "Note": text(row["note"]),
         "Needs": "; ".join(map(text, row["needs"])),
         "Models": f"{text(trained)}; on {text(row['data'])}, at scale {row['scale']} or more, "
-                  f"seed{'s' * (len(row['seeds']) > 1)} {seeds}",
+                  f"seed{'s' * (len(row['seeds']) > 1)} {seeds}" if trained else "",
+        "Measured": ", ".join(map(text, row.get("measurements", []))),
         "Repeat": f"<code>{text(row['command'])}</code>",
     }
     listed = "".join(f"<dt>{name}</dt><dd{' class=wide' * value.startswith('<table')}>{value}</dd>"

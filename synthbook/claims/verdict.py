@@ -58,6 +58,11 @@ def difference(a: Measured, b: Measured, times: float = 1.0) -> Measured:
     return Measured(value, value - down, value + up)
 
 
+def reverse(a: Measured) -> Measured:
+    """-a: a difference taken the other way round."""
+    return Measured(-a.value, -a.high, -a.low)
+
+
 def pooled(values: Sequence[Measured]) -> Measured:
     """Mean over seeds, with Student's interval of the seeds and their mean measurement error.
 

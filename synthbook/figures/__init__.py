@@ -28,6 +28,7 @@ FIGURES: dict[str, Callable[..., Any]] = {
     "smis-paint": later("smis", "paint"),
     "smis-borrow": later("smis", "borrow"),
     "smis-morph": later("smis", "morph"),
+    "bachgan-boxes": later("bachgan", "boxes"),
     "smis-paint-faces": lambda: later("smis", "paint")(None, "faces"),
 }
 
@@ -35,5 +36,6 @@ FIGURES: dict[str, Callable[..., Any]] = {
 # nothing to one
 PAGE_MODELS: dict[str, Callable[..., Any]] = {
     "smis": later("smis", "page_model"),
+    "bachgan": later("bachgan", "page_model"),
     "figures/handles": later("handles", "page_model"),
 }

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from synthbook.figures.encode import data_url, packed
 from synthbook.figures.input import Input
-from synthbook.figures.inputs import Canvas, Mask
+from synthbook.figures.inputs import Boxes, Canvas, Mask
 from synthbook.figures.outputs import Caption, Change, Image, Output
 from synthbook.files import BookError
 
@@ -79,17 +79,20 @@ class Figure:
         """Raise BookError where an output shows what the model does not return."""
         known = self.render.outputs
         images = {one.name for one in self.outputs if isinstance(one, Image)}
-        regions = {one.name for one in self.inputs if isinstance(one, (Canvas, Mask))}
+        regions = {one.name for one in self.inputs if isinstance(one, (Boxes, Canvas, Mask))}
         self.require(bool(images), "it shows no image")
         for one in self.outputs:
             if isinstance(one, Change):
                 self.require(one.of in images, f"it shows the change of {one.of!r}, but no image "
                                                "of that name")
-                self.require(one.within in {None, *regions}, f"{one.within!r} is no canvas or "
-                                                             "mask of it")
+                self.require(one.within in {None, *regions}, f"{one.within!r} is no canvas, "
+                                                             "mask or boxes of it")
             else:
                 name = one.of if isinstance(one, Caption) else one.name
                 self.require(name in known, f"the model returns {', '.join(known)}, not {name!r}")
+            told = getattr(one, "caption", None)
+            self.require(told is None or told.of in known,
+                         f"the model returns {', '.join(known)}, no numbers for {told}")
 
     def values(self) -> dict[str, Tensor]:
         """The first value (1, ...) of every input of the model, in its order."""

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from synthbook.figures.encode import data_url, small_numbers
+from synthbook.figures.encode import data_url, packed, small_numbers
 from synthbook.figures.input import (
     Described,
     Input,
@@ -222,42 +222,55 @@ class Mask(Input):
 class Boxes(Input):
     """Boxes of classes, to draw, move and resize.
 
-    value   : (1, N, 6): present 0 or 1, class number, x0, y0, x1, y1 in [0, 1], x to the right
-              and y down, x0 <= x1, y0 <= y1; an absent box is zeros. N is the most there may be.
+    value   : (1, M, 6): present 0 or 1, class number, x0, y0, x1, y1 in [0, 1], x to the right
+              and y down, x0 <= x1, y0 <= y1; an absent box is zeros. M is the most there may be.
     classes : names of the K classes.
     palette : (K, 3) colours, 0..255.
+    cells   : readers move corners in steps of 1 / cells; a box may come to have no area.
+    layouts : boxes (M, 6) to start from, by name.
     """
 
     classes: Sequence[str] = ()
     palette: Any = ()
+    cells: int = 100
+    layouts: Mapping[str, Tensor] = field(default_factory=dict)
     kind: ClassVar[str] = "boxes"
 
     def __post_init__(self):
         super().__post_init__()
         require(self.value.ndim == 3 and self.value.shape[2] == 6, self.name,
-                "its value is (1, N, 6)")
+                "its value is (1, M, 6)")
+        require(self.cells >= 1, self.name, "a side has at least one cell")
         self.require_classes(self.classes, self.palette)
-        self.require_whole(self.value[..., 0], 2)
-        self.require_whole(self.value[..., 1], len(self.classes))
-        corners = self.value[..., 2:]
-        require(bool(((corners >= 0) & (corners <= 1)).all())
-                and bool((corners[..., :2] <= corners[..., 2:]).all()), self.name,
-                "corners are x0, y0, x1, y1 in [0, 1] with x0 <= x1 and y0 <= y1")
+        for boxes in (self.value[0], *self.layouts.values()):
+            require(boxes.shape == self.value.shape[1:], self.name,
+                    f"a layout is {list(boxes.shape)}, not {list(self.value.shape[1:])}")
+            self.require_whole(boxes[:, 0], 2)
+            self.require_whole(boxes[:, 1], len(self.classes))
+            corners = boxes[:, 2:]
+            require(bool(((corners >= 0) & (corners <= 1)).all())
+                    and bool((corners[:, :2] <= corners[:, 2:]).all()), self.name,
+                    "corners are x0, y0, x1, y1 in [0, 1] with x0 <= x1 and y0 <= y1")
 
     def random(self, count: int, generator: torch.Generator) -> Tensor:
-        """Boxes of any class and extent, half of them absent, (count, N, 6)."""
+        """Boxes of any class and extent, half of them absent, (count, M, 6)."""
         shape = (count, self.value.shape[1], 1)
-        x, y = (torch.rand(*shape[:2], 2, generator=generator).sort(-1).values for _ in range(2))
+        x, y = (whole((*shape[:2], 2), self.cells + 1, generator).sort(-1).values / self.cells
+                for _ in range(2))
         corners = torch.stack([x, y], -1).flatten(-2)
         boxes = torch.cat([whole(shape, len(self.classes), generator), corners], -1)
         present = whole(shape, 2, generator)
         return torch.cat([present, boxes * present], -1)
 
     def settings(self) -> Described:
-        """Classes, colours and the most boxes."""
-        return {"classes": list(self.classes),
-                "palette": self.require_classes(self.classes, self.palette),
-                "most": self.value.shape[1]}
+        """Classes, colours, the most boxes, cells and layouts."""
+        told: Described = {"classes": list(self.classes),
+                           "palette": self.require_classes(self.classes, self.palette),
+                           "most": self.value.shape[1], "cells": self.cells}
+        if self.layouts:
+            told["layouts"] = [{"name": name, "value": packed(layout.float())}
+                               for name, layout in self.layouts.items()]
+        return told
 
 
 @dataclass(frozen=True, eq=False)
@@ -286,6 +299,32 @@ class Ground(Input):
 
     def settings(self) -> Described:
         """The names."""
+        return {"names": list(self.names)}
+
+
+@dataclass(frozen=True, eq=False)
+class Choice(Input):
+    """One of some words.
+
+    value : (1, 1), the number of the word.
+    names : the words.
+    """
+
+    names: Sequence[str] = ()
+    kind: ClassVar[str] = "choice"
+
+    def __post_init__(self):
+        super().__post_init__()
+        require(len(self.names) > 1 and self.value.shape == (1, 1), self.name,
+                "it needs two words or more, and one number (1, 1)")
+        self.require_whole(self.value, len(self.names))
+
+    def random(self, count: int, generator: torch.Generator) -> Tensor:
+        """Numbers of words, (count, 1)."""
+        return whole((count, 1), len(self.names), generator)
+
+    def settings(self) -> Described:
+        """The words."""
         return {"names": list(self.names)}
 
 

@@ -16,11 +16,17 @@ class Image:
     name      : the model's output, (1, 3, H, W) in [-1, 1].
     label     : visible name.
     pixelated : enlarge without smoothing.
+    small     : it stands with other small ones in a row below.
+    before    : as it was before the reader's last gesture.
+    caption   : numbers in words that stand under it.
     """
 
     name: str
     label: str
     pixelated: bool = True
+    small: bool = False
+    before: bool = False
+    caption: "Caption | None" = None
 
     def __post_init__(self):
         if not self.label.strip():
@@ -28,8 +34,10 @@ class Image:
 
     def describe(self) -> dict[str, Any]:
         """The output as JSON."""
-        return {"kind": "image", "name": self.name, "label": self.label,
+        told = {"kind": "image", "name": self.name, "label": self.label,
                 "pixelated": self.pixelated}
+        told |= {key: True for key in ("small", "before") if getattr(self, key)}
+        return told | ({"caption": self.caption.describe()} if self.caption else {})
 
 
 @dataclass(frozen=True)
@@ -38,8 +46,8 @@ class Change:
 
     of     : name of the image.
     label  : visible name.
-    within : name of a canvas or mask; the caption then tells the change inside the class (or
-             mask) last acted on from the change elsewhere.
+    within : name of a canvas, a mask or boxes; the caption then tells the change inside the class
+             (mask, box) last acted on from the change elsewhere.
     """
 
     of: str

@@ -10,6 +10,7 @@ from pathlib import Path
 from synthbook.files import data_dir
 
 PACKAGE = Path(__file__).resolve().parent.parent
+TABLES = ("art/SHA256SUMS.json", "results/bachgan/bank-32.png")  # what graphs hold, below data/
 TOOLS = ("torch", "onnx")  # they write the graph
 
 
@@ -17,10 +18,11 @@ def source() -> str:
     """SHA-256 over all that decides a graph but weights.
 
     That is the package's Python files, the recorded hashes of the art that its pictures are made
-    of, and the versions of torch and onnx.
+    of, a memory bank, and the versions of torch and onnx.
     """
     digest = hashlib.sha256(repr([installed(name) for name in TOOLS]).encode())
-    digest.update(held(data_dir() / "art" / "SHA256SUMS.json"))
+    for table in TABLES:
+        digest.update(held(data_dir() / table))
     for path in sorted(PACKAGE.rglob("*.py")):
         digest.update(path.relative_to(PACKAGE).as_posix().encode() + b"\0" + held(path))
     return digest.hexdigest()

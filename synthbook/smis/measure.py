@@ -5,62 +5,33 @@ redraw one class alone; models, the data's own renderer (the oracle), class mean
 a deliberately broken model are all samplers, and go through the same lines.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from synthbook import metrics
+from synthbook import metrics, yardsticks
 from synthbook.datasets.generated import Generated, to_image
 from synthbook.layers import one_hot
-from synthbook.metrics import Estimate, Extractor
+from synthbook.metrics import Estimate
+from synthbook.smis import applied
 from synthbook.smis.network import SMIS
+from synthbook.yardsticks import SEED, Budget, Row, Rows, label_maps, layouts
 
-
-@dataclass(frozen=True)
-class Budget:
-    """How much is measured.
-
-    Parameters
-    ----------
-    images  : generated and real images compared as sets.
-    layouts : label maps for diversity, mCSD and mOCD; each with all of its classes.
-    draws   : images of a layout (diversity) and of a redrawn class (mCSD, mOCD).
-    """
-
-    images: int
-    layouts: int
-    draws: int = 3
-
-
-BUDGETS = {"smoke": Budget(40, 3, 2), "laptop": Budget(200, 8, 2), "ablation": Budget(600, 30),
-           "ship": Budget(600, 30)}
+CARD = {
+    "intended change": ("mcsd", "closest to the oracle"),
+    "leakage": ("mocd", "smaller is better"),
+    "realism": ("kid_judge", "smaller is better"),
+}
 
 
 class Sampler(Protocol):
     """Images (B, 3, H, W) for scenes; with `redrawn` only that class differs between draws."""
 
     def __call__(self, scenes: list[Any], draw: int, redrawn: int | None = None) -> Tensor: ...
-
-
-def label_maps(data: Generated, scenes: list[Any]) -> Tensor:
-    """The true label maps of scenes, (B, H, W); each scene is rendered for it once."""
-    known = data.__dict__.setdefault("_label_maps", {})
-    for scene in scenes:
-        if id(scene) not in known:  # kept with its scene, so that no id is used twice
-            known[id(scene)] = scene, torch.from_numpy(data.render(scene).label.astype(np.int64))
-    return torch.stack([known[id(scene)][1] for scene in scenes])
-
-
-def layouts(data: Generated, count: int) -> list[Any]:
-    """The first `count` scenes of `data`, the same objects with every call."""
-    known = data.__dict__.setdefault("_scenes", [])
-    known += [data.scene(i) for i in range(len(known), count)]
-    return known[:count]
 
 
 class ModelSampler:
@@ -176,12 +147,6 @@ class Broken:
         return torch.where(kept, images, self.spoilt(scenes, draw))
 
 
-@torch.no_grad()
-def predict(judge: nn.Module, images: Tensor) -> Tensor:
-    """The judge's label of every pixel, (B, H, W)."""
-    return torch.cat([judge(chunk).argmax(1) for chunk in images.split(64)])
-
-
 def control(sampler: Sampler, data: Generated, budget: Budget) -> dict[str, Estimate]:
     """mCSD, mOCD and the LPIPS diversity of whole images, on the first layouts of `data`."""
     scenes = layouts(data, budget.layouts)
@@ -207,20 +172,6 @@ def pictures(sampler: Sampler, scenes: list[Any]) -> Tensor:
     return torch.cat([sampler(scenes[k:k + 100], k) for k in range(0, len(scenes), 100)])
 
 
-def realism(images: Tensor, labels: Tensor, classes: int, real: Tensor, judge: nn.Module,
-            extractors: dict[str, Extractor]) -> dict[str, Estimate]:
-    """Layout (judge's mIoU, accuracy) and distance to `real` (B, 3, H, W) in each feature space."""
-    predicted = predict(judge, images)
-    result = {"miou": metrics.miou(predicted, labels, classes),
-              "pixel_accuracy": metrics.pixel_accuracy(predicted, labels, classes)}
-    for name, extractor in extractors.items():
-        result[f"kid_{name}"] = metrics.kid(real, images, extractor)
-        result[f"fd_{name}"] = metrics.fd(real, images, extractor)
-    first = next(iter(extractors.values()))
-    result["precision"], result["recall"] = metrics.precision_recall(real, images, first)
-    return result
-
-
 @torch.no_grad()
 def rebuilding(model: SMIS, data: Generated, count: int) -> dict[str, Estimate]:
     """How well encoded latents reproduce images: PSNR (dB), SSIM, LPIPS."""
@@ -232,3 +183,48 @@ def rebuilding(model: SMIS, data: Generated, count: int) -> dict[str, Estimate]:
                                   "lpips": metrics.lpips}
     return {f"rebuilt_{name}": metrics.mean_estimate(pair(rebuilt, image), name)
             for name, pair in pairs.items()}
+
+
+class Setup(yardsticks.Setup):
+    """What SMIS models of one table share besides: the renderer as a sampler, and its rows."""
+
+    @cached_property
+    def oracle(self) -> Oracle:
+        """The renderer as a sampler."""
+        return Oracle(self.test, SEED)
+
+    @cached_property
+    def references(self) -> Rows:
+        """The reference rows that are the same for every model."""
+        train = self.data("train", 10_000, seed=0)
+        return {"oracle": self.row(self.oracle),
+                "floor": yardsticks.distances(self.real, self.images("test"), self.spaces),
+                "trivial": self.row(ClassMeans(self.test, train))}
+
+    def row(self, sampler: Sampler) -> Row:
+        """Control and realism of one sampler."""
+        images = pictures(sampler, self.scenes)
+        return control(sampler, self.test, self.budget) | self.realism(images)
+
+    def evaluate(self, model: SMIS, seed: int, rivals: Mapping[str, SMIS]) -> tuple[Row, Rows]:
+        """Control, realism, reconstruction and applications of a model, and the reference rows.
+
+        seed   : of latents.
+        rivals : models by name, to whose distance from real images the model's is compared.
+
+        What needs an encoder is left out where the model has none.
+        """
+        sampler = ModelSampler(model, self.test, seed)
+        rows = self.row(sampler)
+        if model.encoder is not None:
+            rows |= rebuilding(model, self.test, self.budget.images // 4)
+            carried = control(Encoded(model, self.oracle), self.test, self.budget)
+            rows |= {f"encoded_{key}": value for key, value in carried.items()}
+            published = self.row(ModelSampler(model, self.test, seed, fitted=False))
+            rows |= {f"normal_{key}": value for key, value in published.items()}
+        rows |= applied.applications(model, self.test, self.budget.layouts)
+        for name, rival in rivals.items():
+            other = ModelSampler(rival, self.test, seed)
+            mine, theirs = (pictures(s, self.scenes) for s in (sampler, other))
+            rows[f"kid_judge_minus_{name}"] = self.closer(mine, theirs)
+        return rows, self.references | {"broken": self.row(Broken(sampler, self.test))}

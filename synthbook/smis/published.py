@@ -14,34 +14,24 @@ import torch
 from torch import Tensor
 
 from synthbook import losses
+from synthbook import published as shared
 from synthbook.datasets import dataset
 from synthbook.datasets.images import mirror_half
 from synthbook.discriminators import MultiScaleDiscriminator
-from synthbook.files import BookError
 from synthbook.layers import one_hot, reparameterise, xavier
+from synthbook.perceptual import Perceptual
 from synthbook.smis.network import CITYSCAPES, DEEPFASHION, Config, Encoder, Generator
-from synthbook.smis.perceptual import Perceptual
-from synthbook.training import Batch, Networks, Player, Recipe
+from synthbook.training import Batch, Networks, Recipe
 
 GPUS = 4  # of the release, which sums the KL term over the images of one GPU
 
 
 @dataclass(frozen=True)
-class Published:
-    """Model, data, schedule and loss weights of a published run."""
+class Published(shared.Published):
+    """What all published settings have, and the weight of the KL term."""
 
     model: Config
-    dataset: str
-    held_out: str
-    batch: int  # images in a step, over all GPUs
-    epochs: int
-    flat: int  # epochs after which learning rates fall to zero
-    feature_matching: float = 10.0
-    perceptual: float = 10.0
     kl: float = 0.05  # for each nat of all latents, summed over batch / 4 images
-    rate_g: float = 1e-4
-    rate_d: float = 4e-4
-    betas: tuple[float, float] = (0.0, 0.9)
 
 
 PUBLISHED = {
@@ -73,30 +63,19 @@ def rebuild(setting: Published, nets: Networks, batch: Batch) -> tuple[Tensor, T
 def generator_loss(setting: Published, perceptual: Perceptual | None, nets: Networks,
                    batch: Batch, scratch: dict):
     """Hinge, feature matching, perceptual and KL terms of generator and encoder."""
-    image, condition, n = batch["image"], maps(setting.model, batch)[2], len(batch["image"])
     fake, mu, logvar = rebuild(setting, nets, batch)
-    scores, features = nets["discriminator"](torch.cat([fake, image]), torch.cat([condition] * 2))
-    layers = len(features) // len(scores)  # summed; scales are averaged
-    terms = {
-        "adversarial": sum(losses.hinge_g(s[:n]) for s in scores) / len(scores),
-        "feature_matching": setting.feature_matching * layers * losses.feature_matching(
-            [f[:n] for f in features], [f[n:] for f in features]),
-        "kl": setting.kl * max(1, setting.batch // GPUS) * losses.kl(mu, logvar),
-    }
-    if perceptual is not None:
-        terms["perceptual"] = setting.perceptual * perceptual(fake, image)
-    return sum(terms.values()), {f"g_{name}": value for name, value in terms.items()}
+    terms = shared.image_terms(setting, perceptual, nets["discriminator"], fake, batch["image"],
+                               maps(setting.model, batch)[2])
+    terms["kl"] = setting.kl * max(1, setting.batch // GPUS) * losses.kl(mu, logvar)
+    return shared.total(terms)
 
 
 def discriminator_loss(setting: Published, nets: Networks, batch: Batch, scratch: dict):
     """Hinge loss against images rebuilt once more, from new samples of the posteriors."""
-    condition, n = maps(setting.model, batch)[2], len(batch["image"])
     with torch.no_grad():
         fake = rebuild(setting, nets, batch)[0]
-    both = torch.cat([fake, batch["image"]])
-    scores, _ = nets["discriminator"](both, torch.cat([condition] * 2))
-    loss = sum(losses.hinge_d(s[n:], s[:n]) for s in scores) / len(scores)
-    return loss, {"d_adversarial": loss}
+    return shared.rival_loss(nets["discriminator"], fake, batch["image"],
+                             maps(setting.model, batch)[2])
 
 
 def build(setting: Published) -> Networks:
@@ -128,26 +107,18 @@ def published_recipe(name: str, root: str | Path, *,
     """The paper's recipe for `deepfashion` or `cityscapes` in the folder `root`.
 
     perceptual : makes the loss once the folder has been read; the published one is
-                 :func:`synthbook.smis.perceptual.vgg19`; None: no term.
+                 :func:`synthbook.perceptual.vgg19`; None: no term.
     images     : length of the run; the published number of epochs unless given.
     setting    : another of the same form, for tests; `workers`: processes that read files.
     """
-    if name not in PUBLISHED:
-        raise BookError(f"no published setting for {name!r}: choose {' or '.join(PUBLISHED)}")
-    setting = setting or PUBLISHED[name]
+    setting = shared.chosen(name, PUBLISHED, setting)
     borders = {"edges": True} if setting.model.map_channels == 2 else {}
     read = partial(dataset, name, root=root, size=setting.model.size, **borders)
     data, shown = read("train"), read(setting.held_out, count=4)
     held = torch.utils.data.default_collate([shown[i] for i in range(len(shown))])
     term = perceptual() if perceptual is not None else None
-    return Recipe(
-        config=setting, data=lambda: data, build=lambda: build(setting),
-        players={
-            "generator": Player(("generator", "encoder"), partial(
-                generator_loss, setting, term), setting.rate_g, setting.betas),
-            "discriminator": Player(("discriminator",), partial(
-                discriminator_loss, setting), setting.rate_d, setting.betas),
-        },
-        images=images or setting.epochs * len(data), batch=setting.batch, decay_to=0.0,
-        decay_from=setting.flat / setting.epochs, augment=mirror_half, workers=workers,
-        sample=partial(sample, setting, held), snapshots=setting.epochs)
+    return shared.recipe(
+        setting, data, lambda: build(setting), ("generator", "encoder"),
+        partial(generator_loss, setting, term), partial(discriminator_loss, setting),
+        sample=partial(sample, setting, held), augment=mirror_half, images=images,
+        workers=workers)

@@ -1,10 +1,11 @@
 // A figure: its inputs and outputs, and the runs of its model between them.
-import { draw, pictures, sliders, styles } from "./inputs.js";
+import { boxes } from "./boxes.js";
+import { choice, draw, pictures, sliders, styles } from "./inputs.js";
 import { caption, change, image } from "./outputs.js";
-import { boxes, grid, ground } from "./squares.js";
+import { grid, ground } from "./squares.js";
 import { button, el, floats, mapped } from "./tools.js";
 
-const KINDS = { canvas: grid, mask: grid, styles, sliders, pictures, boxes, ground, draw,
+const KINDS = { canvas: grid, mask: grid, styles, sliders, pictures, boxes, ground, choice, draw,
   image, change, caption };
 
 /** Build a figure in `root`. Its `start()` prepares the backend and enables the controls;
@@ -63,7 +64,8 @@ export function mount(root, description, backend) {
   const parts = [...Object.values(fields), ...shown];
   const all = (name) => parts.flatMap((part) => part[name] ?? []);
   const body = el("div.body", { inert: true }, el("div.stage", {}, ...all("stage")),
-    ...all("text"), el("div.tools", {}, ...all("tools")));
+    el("div.details", {}, ...all("details")), ...all("text"),
+    el("div.tools", {}, ...all("tools")));
   const whole = el("div.figure", { role: "group", "aria-label": description.title },
     el("div.head", {}, el("p.title", {}, description.title), strip), body);
   if (description.size) whole.style.setProperty("--size", `${description.size}px`);

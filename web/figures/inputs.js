@@ -11,6 +11,11 @@ export function sliders(figure, d, value) {
   const refresh = () => rows.forEach((row, k) => row.show(value[k]));
   return { value, refresh, tools: group(d.label, ...rows) };
 }
+/** One of some words. */
+export function choice(figure, d, value) {
+  const options = choices(d.label, d.names, (k) => { value[0] = k; figure.changed(d, null); });
+  return { value, refresh: () => options.pick(value[0]), tools: group(d.label, options) };
+}
 /** Noise, drawn anew by a button. */
 export function draw(figure, d, value) {
   const normal = normals(1);

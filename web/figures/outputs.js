@@ -21,13 +21,18 @@ export function show(canvas, picture) {
   }
 }
 
-/** A picture; until the model has run, the poster. */
-export function image({ poster, outputs }, d) {
+/** A picture; until the model has run, the poster. `before` is as it was before the gesture. */
+export function image(figure, d) {
+  const { poster, outputs, before } = figure, told = d.caption && caption(figure, d.caption);
   const canvas = el(d.pixelated === false ? "canvas.smooth" : "canvas",
     { role: "img", "aria-label": d.label });
-  poster?.decode().then(() => outputs[d.name] || show(canvas, poster), () => {});
-  const stage = surface(d.label, el("div.pad", {}, canvas));
-  return { stage, drawn: () => show(canvas, outputs[d.name]) };
+  const drawn = () => {
+    show(canvas, (d.before && before[d.name]) || outputs[d.name]);
+    told?.drawn();
+  };
+  if (!d.small) poster?.decode().then(() => outputs[d.name] || show(canvas, poster), () => {});
+  const stage = surface(d.label, el("div.pad", {}, canvas), told?.text ?? "");
+  return { [d.small ? "details" : "stage"]: stage, drawn };
 }
 /** |picture now - picture before the gesture| as a heat map, and in numbers. */
 export function change(figure, d) {

@@ -1,4 +1,4 @@
-// What is painted or placed on a square: label maps, masks, boxes, things on the ground.
+// What is painted or placed on a square: label maps, masks, things on the ground.
 import { button, choices, clamp, colour, decode, drag, el } from "./tools.js";
 import { group, keys, pack, surface } from "./tools.js";
 import { show } from "./outputs.js";
@@ -6,9 +6,8 @@ import { show } from "./outputs.js";
 const BRUSHES = [1, 3, 7, 13], TOOLS = ["fine", "small", "medium", "large", "fill", "pick"];
 const MASK = { classes: ["outside", "inside"], palette: [[0, 0, 0, 0], [230, 60, 90, 150]] };
 const HELP = "Arrow keys move, space paints, [ and ] change the brush.";
-const BOX = "Arrow keys move it, with shift they resize it, delete removes it";
 const THING = "Arrow keys move it, comma and full stop turn it";
-const TILE = 64, WHOLE = [0, 1, 2, 3], CORNERS = [[0, 1], [2, 1], [2, 3], [0, 3]]; // x0 y0 x1 y1
+const TILE = 64;
 
 /** TILE x TILE packed pixels of a class's colour; hatched, 25 classes differ. */
 function tile([r, g, b, alpha], k, patterned) {
@@ -39,7 +38,7 @@ function flood(cells, columns, start, k) {
   }
 }
 /** The classes to choose among; `node.dress(patterned)` recolours them and gives their tiles. */
-function palette(d, onpick) {
+export function palette(d, onpick) {
   const swatches = d.classes.map(() => el("canvas.swatch"));
   const chips = d.classes.map((name, k) => el("span.chip", {}, swatches[k], name));
   const node = choices("Class", chips, onpick);
@@ -132,61 +131,6 @@ export function grid(figure, given, value) {
       return mask && figure.acted === 0 ? value[p] || old[p] : value[p];
     },
     drawn: () => show(under, figure.outputs[d.over] ?? figure.fields[d.over]?.chosen()) };
-}
-
-/** Boxes of classes: drag to draw, to move, to resize by corners. */
-export function boxes(figure, d, value) {
-  const row = (k) => value.subarray(6 * k, 6 * k + 6);
-  let last = 0;
-  const set = (k, numbers) => { row(k).set(numbers); figure.changed(d, null); };
-  const remove = (k) => {
-    if (k >= 0) set(k, [0, 0, 0, 0, 0, 0]);
-    last = nodes.findIndex((node) => !node.hidden);
-  };
-  const change = (k, ends, by, [, kind, ...from]) => { // move these ends, within the square
-    const moved = (axis) => from.filter((_, i) => ends.includes(i) && i % 2 === axis);
-    const free = by.map((v, i) => clamp(v, -Math.min(...moved(i)), 1 - Math.max(...moved(i))));
-    const [a, b, c, e] = from.map((v, i) => v + (ends.includes(i) ? free[i % 2] : 0));
-    set(k, [1, kind, Math.min(a, c), Math.min(b, e), Math.max(a, c), Math.max(b, e)]);
-  };
-  const add = (...corners) => {
-    const k = nodes.findIndex((node) => node.hidden);
-    if (k < 0) return figure.say(`There are ${d.most} boxes already: delete one first.`);
-    set(last = k, [1, figure.selected, ...corners]);
-    return nodes[k];
-  };
-  const nodes = Array.from({ length: d.most }, (_, k) => {
-    const node = el("button.box", { type: "button", title: BOX, onfocus: () => { last = k; } },
-      ...CORNERS.map(() => el("i")), el("span"));
-    const nudge = (dx, dy, { shiftKey }) =>
-      change(k, shiftKey ? CORNERS[2] : WHOLE, [dx / 50, dy / 50], row(k).slice());
-    const gone = () => { remove(k); nodes[last]?.focus(); };
-    keys(node, nudge, { Delete: gone, Backspace: gone });
-    return node;
-  });
-  const pad = el("div.pad.boxes", {}, ...nodes), colours = palette(d, figure.select);
-  const panel = group(d.label, colours, el("div.row", {},
-    button("add a box", () => add(0.3, 0.3, 0.7, 0.7)?.focus()),
-    button("delete box", () => remove(last))));
-  const refresh = () => {
-    nodes.forEach((node, k) => {
-      const [there, kind, ...at] = row(k), [x0, y0, x1, y1] = at.map((v) => Math.round(100 * v));
-      node.hidden = !there;
-      node.style.cssText = `left: ${x0}%; top: ${y0}%; width: ${x1 - x0}%;
-        height: ${y1 - y0}%; --colour: rgb(${d.palette[kind]})`;
-      node.lastChild.textContent = d.classes[kind];
-      node.ariaLabel = `${d.classes[kind]}, ${x0} to ${x1} % across, ${y0} to ${y1} % down`;
-    });
-    colours.pick(figure.selected);
-  };
-  colours.dress(false);
-  drag(pad, (x, y, target) => {
-    const old = nodes.find((node) => node.contains(target)), node = old ?? add(x, y, x, y);
-    const k = nodes.indexOf(node), from = k < 0 ? null : row(k).slice();
-    const ends = old ? CORNERS[[...old.children].indexOf(target)] ?? WHOLE : CORNERS[2];
-    return from && ((u, v) => change(k, ends, [u - x, v - y], from));
-  });
-  return { value, refresh, tools: panel, stage: surface(d.label, pad) };
 }
 
 /** Things on the ground: x to the right, z up (away from the reader), yaw like a compass. */
