@@ -16,7 +16,15 @@ import torch.nn.functional as F
 from packaging.requirements import Requirement
 
 from synthbook.device import Device, choose
-from synthbook.files import BookError, cache_dir, data_dir, require_space, verified, verify_art
+from synthbook.files import (
+    BookError,
+    cache_dir,
+    data_dir,
+    read_record,
+    require_space,
+    verified,
+    verify_art,
+)
 
 MEMORY = 4e9  # bytes that must be available: the most that a chapter uses
 DISK = 3_000_000_000  # bytes that must be free for caches: all that the book draws, twice
@@ -135,11 +143,22 @@ def art() -> Check:
         return Check(False, str(error), restore("data/art"))
 
 
+def ships(record: Path) -> bool:
+    """Whether a record is of weights that should be here; if it cannot be read, it is."""
+    try:
+        return read_record(record).get("ships", True)
+    except BookError:
+        return True
+
+
 def weights() -> Iterator[Check]:
-    """Every weights file against the hash in its record, every record against its file."""
+    """Every weights file against the hash in its record, every record against its file.
+
+    A record that says `"ships": false` stands alone: a stored result is of these weights.
+    """
     folder = data_dir() / "weights"
-    stems = {p.with_suffix("") for kind in ("*/*.safetensors", "*/*.json")
-             for p in folder.glob(kind)}
+    stems = {p.with_suffix("") for p in folder.glob("*/*.safetensors")}
+    stems |= {p.with_suffix("") for p in folder.glob("*/*.json") if ships(p)}
     good = 0
     for stem in sorted(stems):
         try:

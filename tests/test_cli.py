@@ -267,6 +267,10 @@ def test_doctor_misses_weights_whose_record_is_there(large, book, trained, capsy
     (book / "data" / "weights" / f"{SHORT}.safetensors").unlink()
     ((line, _),) = failures(capsys)
     assert f"{SHORT}.safetensors does not exist" in line
+    path = book / "data" / "weights" / f"{SHORT}.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"ships": False}))
+    ((line, _),) = failures(capsys)
+    assert "0 of 0 verified" in line
 
 
 def test_speed_is_that_of_the_steps_it_counts():
