@@ -15,6 +15,8 @@ from torch import Tensor
 
 from synthbook.files import replacing
 
+BLUE, ORANGE, GREEN = "#1f6fb4", "#d9702b", "#3f8f5b"  # of lines; told apart by the colour-blind
+
 
 def pixels(image: Tensor) -> np.ndarray:
     """(..., 3, H, W) in [-1, 1] to (..., H, W, 3) bytes, rounded and clipped."""

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from synthbook.discriminators import MultiScaleDiscriminator
 from synthbook.files import BookError
 
 RNG = np.random.default_rng(0)
@@ -26,3 +27,9 @@ def message(build):
         build()
     assert "\n" not in str(caught.value)
     return str(caught.value)
+
+
+def thin_discriminators(monkeypatch, published):
+    """Let a room of published recipes make discriminators of few channels."""
+    monkeypatch.setattr(published, "MultiScaleDiscriminator",
+                        lambda maps: MultiScaleDiscriminator(maps, width=4))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from miniatures import message, photo, save
+from miniatures import message, photo, save, thin_discriminators
 from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 
@@ -55,9 +55,7 @@ def roots(tmp_path, monkeypatch):
 
 @pytest.fixture
 def thin(monkeypatch):
-    """Discriminators of few channels."""
-    monkeypatch.setattr(published, "MultiScaleDiscriminator",
-                        lambda maps: MultiScaleDiscriminator(maps, width=4))
+    thin_discriminators(monkeypatch, published)
 
 
 def small(name, roots, **changes):

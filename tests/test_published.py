@@ -7,13 +7,12 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from miniatures import message, photo, save
+from miniatures import message, photo, save, thin_discriminators
 from torch import nn
 
 from synthbook import catalogue, losses, models
 from synthbook import perceptual as vgg
 from synthbook.datasets.images import mirror_half
-from synthbook.discriminators import MultiScaleDiscriminator
 from synthbook.smis import CITYSCAPES, DEEPFASHION, published
 from synthbook.training import schedule, train
 
@@ -49,9 +48,7 @@ def roots(tmp_path):
 
 @pytest.fixture
 def thin(monkeypatch):
-    """Discriminators of few channels."""
-    monkeypatch.setattr(published, "MultiScaleDiscriminator",
-                        lambda maps: MultiScaleDiscriminator(maps, width=4))
+    thin_discriminators(monkeypatch, published)
 
 
 def small(name, root, **changes):

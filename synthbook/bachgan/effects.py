@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from synthbook.files import data_dir, read_record
-from synthbook.plots import new_figure
+from synthbook.plots import BLUE, GREEN, ORANGE, new_figure
 
 STRENGTHS = {0.0: "-b0", 0.5: "-b50", 1.0: ""}  # of the data, and a model's suffix there
 PARTS = {  # effect: a model, and the metric that is its KID less its rival's
@@ -16,9 +16,9 @@ PARTS = {  # effect: a model, and the metric that is its KID less its rival's
     "relevance, against any random map": ("bachgan", "kid_judge_minus_random-3"),
 }
 LOOKS = {  # name in the plot, colour, marker
-    "memory": ("memory: boxes alone less random maps", "#d9702b", "s"),
-    "relevance": ("relevance: random maps of the same kind less the best", "#1f6fb4", "o"),
-    "relevance, against any random map": ("random maps less the best", "#3f8f5b", "^"),
+    "memory": ("memory: boxes alone less random maps", ORANGE, "s"),
+    "relevance": ("relevance: random maps of the same kind less the best", BLUE, "o"),
+    "relevance, against any random map": ("random maps less the best", GREEN, "^"),
 }
 
 Row = dict[str, Any]

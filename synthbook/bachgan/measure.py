@@ -292,9 +292,13 @@ class Setup(yardsticks.Setup):
                   maps.unbind(1)]
         return {"layout_similarity": metrics.mean_estimate(torch.stack(scores).mean(0))}
 
-    def row(self, painter: Painter, maps: Tensor | None = None) -> Row:
-        """Realism, alignment and what became of an added box; of `maps`, how well they fit."""
-        images, addition = painter(self.asked), self.addition
+    def row(self, painter: Painter, maps: Tensor | None = None,
+            images: Tensor | None = None) -> Row:
+        """Realism, alignment and what became of an added box; of `maps`, how well they fit.
+
+        images : the painter's for :attr:`asked`, where they are there already.
+        """
+        images, addition = painter(self.asked) if images is None else images, self.addition
         pair = painter(addition.before), painter(addition.after)
         row = self.realism(images) | self.split(images)
         row |= followed(addition, *pair, self.judge)
@@ -327,7 +331,9 @@ class Setup(yardsticks.Setup):
         rivals : models by name, to whose distance from real images the model's is compared.
         """
         painter = Model(model, self.memory, seed)
-        rows, images = self.row(painter, painter.maps(self.asked)), painter(self.asked)
+        maps = painter.maps(self.asked)
+        images = painter(self.asked, maps)
+        rows = self.row(painter, maps, images)
         if painter.recalls:
             rows |= self.held(painter) | self.exchanged(painter, images)
         for name, rival in rivals.items():

@@ -15,10 +15,10 @@ from torch.utils.data import Dataset
 from synthbook.bachgan import layout, retrieval
 from synthbook.bachgan.layout import boxes_of, pack
 from synthbook.bachgan.retrieval import NONE, search
-from synthbook.datasets.cache import Cached, finished, fingerprint, verify
+from synthbook.datasets.cache import Cached, fingerprint, kept
 from synthbook.datasets.places import MOODS
 from synthbook.datasets.things import things
-from synthbook.files import BookError, cache_dir, read_tensors, sha256, write_json, write_tensors
+from synthbook.files import BookError, cache_dir
 
 KEPT = 8  # neighbours that are kept of each query, as far as the bank has them
 NOTHING = 255  # label of a pixel of which memory knows nothing
@@ -51,19 +51,17 @@ def neighbours(queries: Cached, bank: Cached, m: int,
     if not 1 <= m <= size - own:
         raise BookError(f"cannot retrieve {m} of {size - own} label maps: ask for fewer, or "
                         "enlarge the bank")
-    kept = min(max(m, KEPT), size - own)
-    path = neighbours_path(queries, bank, kept, size)
-    if not finished(path):
+    most = min(max(m, KEPT), size - own)
+
+    def find() -> dict[str, Tensor]:
         labels = bank.stored["label"].numpy()[:size]
-        index, score = search(labels, things(bank), all_boxes(queries), kept,
+        index, score = search(labels, things(bank), all_boxes(queries), most,
                               own=range(len(queries)) if own else None)
-        write_tensors(path, {"index": torch.from_numpy(index).int(),
-                             "score": torch.from_numpy(score)})
-        write_json(path.with_suffix(".json"), {
-            "queries": [queries.source.split, len(queries)], "knobs": queries.source.knobs,
-            "bank": [bank.source.split, size], "kept": kept, "sha256": sha256(path)})
-    verify(path)
-    stored = read_tensors(path)[0]
+        return {"index": torch.from_numpy(index).int(), "score": torch.from_numpy(score)}
+
+    stored = kept(neighbours_path(queries, bank, most, size), find,
+                  queries=[queries.source.split, len(queries)], knobs=queries.source.knobs,
+                  bank=[bank.source.split, size], kept=most)
     return stored["index"][:, :m].long(), stored["score"][:, :m]
 
 

@@ -17,10 +17,10 @@ from synthbook.bachgan import layout, retrieval
 from synthbook.bachgan.layout import NOBODY, boxes_of, pack
 from synthbook.bachgan.memory import KEPT, look_up
 from synthbook.bachgan.retrieval import search
-from synthbook.datasets.cache import finished, verify
+from synthbook.datasets.cache import kept
 from synthbook.datasets.images import Real
 from synthbook.datasets.things import things
-from synthbook.files import BookError, cache_dir, read_tensors, sha256, write_json, write_tensors
+from synthbook.files import BookError, cache_dir
 
 CHUNK = 500  # candidates at a time: photographs are large
 
@@ -51,16 +51,6 @@ def digest_of(*data: Real, code: tuple = (layout, retrieval), **more: int) -> st
     for module in code:
         digest.update(Path(module.__file__).read_bytes())
     return digest.hexdigest()[:12]
-
-
-def kept(path: Path, make) -> dict[str, Tensor]:
-    """The tensors at `path`, which `make` makes where they are not there yet."""
-    if not finished(path):
-        tensors = make()
-        write_tensors(path, tensors)
-        write_json(path.with_suffix(".json"), {"sha256": sha256(path)})
-    verify(path)
-    return read_tensors(path)[0]
 
 
 def survey(data: Real, workers: int = 0) -> dict[str, Tensor]:

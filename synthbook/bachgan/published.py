@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from synthbook import published as shared
+from synthbook.bachgan import recipe as small
 from synthbook.bachgan.layout import NOBODY, rasterise
 from synthbook.bachgan.network import Config, Network
 from synthbook.bachgan.photographs import Recalled
@@ -82,15 +83,11 @@ def mirror(width: int, batch: Batch) -> Batch:
     return {**batch, **maps, "boxes": turned(boxes, flipped)}
 
 
-@torch.no_grad()
 def sample(setting: Published, held: Batch, nets: Networks) -> Tensor:
     """For each of N held-out items: the image, from its own memory, from two others'; (4N, ...)."""
     device = next(nets["generator"].parameters()).device
-    held = {key: value.to(device) for key, value in held.items()}
-    layout = layout_for(setting, held)
-    rows = [held["image"]]
-    rows += [nets["generator"](layout, held["maps"].roll(k, 0)) for k in range(3)]
-    return torch.stack(rows, 1).flatten(0, 1)
+    at = {key: value.to(device) for key, value in held.items()}
+    return small.sample(setting, nets, at, memories=3)
 
 
 def published_recipe(name: str, root: str | Path, *,

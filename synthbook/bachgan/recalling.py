@@ -60,8 +60,6 @@ class Recalling(nn.Module):
         pixels = bank.flatten(1).long()
         areas = torch.zeros(len(bank), config.classes).scatter_add_(
             1, pixels, torch.ones(pixels.shape))
-        y, x = torch.arange(height)[:, None], torch.arange(width)
-        colours = torch.as_tensor(np.asarray(palette)).float() / 127.5 - 1
         self.register_buffer("bank", bank.to(torch.uint8))
         self.register_buffer("areas", areas)
         self.register_buffer("drawn", drawn.view(2, count))
@@ -70,8 +68,8 @@ class Recalling(nn.Module):
         self.register_buffer("order", torch.arange(len(bank)).double() * STEP)
         self.register_buffer("things", torch.tensor(config.things))
         self.register_buffer("classes", torch.arange(config.classes))
-        self.register_buffer("colours", colours)
-        self.register_buffer("hatched", torch.where((x + y) % 4 < 2, 0.62, 0.82))
+        self.register_buffer("colours", as_colours(palette))
+        self.register_buffer("hatched", hatching(height, width))
         self.train(network.training)
 
     def forward(self, boxes: Tensor, memory: Tensor) -> tuple[Tensor, ...]:
@@ -92,7 +90,7 @@ class Recalling(nn.Module):
         given = substitute(encoded, layout, self.config.things)
         condition = self.generator.fusion(layout, given).view(self.sizes)
         image = self.generator.paint(self.generator.features(condition))
-        return image, *self.painted(given).unbind(1), scores
+        return image, *in_colours(given, self.colours, self.hatched).unbind(1), scores
 
     def layout(self, boxes: Tensor) -> Tensor:
         """L (B, C, H, W) of a figure's boxes (B, M, 6)."""
@@ -129,11 +127,26 @@ class Recalling(nn.Module):
         known = (number < len(MEMORIES) - 1) & (asked | (number >= RANDOM))
         return index, known.expand(-1, count), scores.gather(1, index).float() * known.float()
 
-    def painted(self, given: Tensor) -> Tensor:
-        """Maps (B, m, C, H, W) in their colours, (B, m, 3, H, W); means where classes overlap."""
-        times = given.sum(2, keepdim=True)
-        colour = torch.einsum("bmchw,cd->bmdhw", given, self.colours) / times.clamp_min(1)
-        return torch.where(times > 0, colour, self.hatched)
+
+def in_colours(channels: Tensor, colours: Tensor, empty: Tensor) -> Tensor:
+    """Maps (B, m, C, H, W) in their classes' colours (C, 3), (B, m, 3, H, W).
+
+    Where classes overlap it is their mean, where there is none `empty`, (H, W) or one number.
+    """
+    times = channels.sum(2, keepdim=True)
+    colour = torch.einsum("bmchw,cd->bmdhw", channels, colours) / times.clamp_min(1)
+    return torch.where(times > 0, colour, empty)
+
+
+def hatching(height: int, width: int) -> Tensor:
+    """Stripes in two greys, (H, W): how a hole is drawn."""
+    y, x = torch.arange(height)[:, None], torch.arange(width)
+    return torch.where((x + y) % 4 < 2, 0.62, 0.82)
+
+
+def as_colours(palette: np.ndarray) -> Tensor:
+    """A palette (C, 3) of 0..255 as colours in [-1, 1]."""
+    return torch.as_tensor(np.asarray(palette)).float() / 127.5 - 1
 
 
 # ------------------------------------------------------------------------- a bank as a picture

@@ -89,15 +89,15 @@ def probe(setting: Setting, nets: Networks, held: Batch) -> dict[str, float]:
 
 
 @torch.no_grad()
-def sample(setting: Setting, nets: Networks, held: Batch) -> Tensor:
-    """For each of N layouts: the real image, the generated one, six from others' memory.
+def sample(setting: Any, nets: Networks, held: Batch, memories: int = 7) -> Tensor:
+    """For each of N layouts: the real image, the generated one, and ones from others' memory.
 
-    (8N, 3, H, W); from layouts that stay, so that a column shows what memory alone changes.
+    ((1 + memories) N, 3, H, W); layouts stay, so that a column shows what memory alone changes.
     """
     model = setting.model
     layout = rasterise(held["boxes"], model.classes, model.size)
     rows = [held["image"]]
-    rows += [nets["generator"](layout, held["maps"].roll(k, 0)) for k in range(7)]
+    rows += [nets["generator"](layout, held["maps"].roll(k, 0)) for k in range(memories)]
     return torch.stack(rows, 1).flatten(0, 1)
 
 

@@ -18,11 +18,11 @@ from synthbook.bachgan.editing import without_things
 from synthbook.bachgan.layout import layout_of, pack, target
 from synthbook.bachgan.network import VARIANTS, Config, encode
 from synthbook.bachgan.painting import Painted
-from synthbook.bachgan.recalling import read_bank
+from synthbook.bachgan.recalling import as_colours, hatching, in_colours, read_bank
 from synthbook.files import data_dir, read_json
-from synthbook.plots import colour, new_figure, pixels
+from synthbook.plots import BLUE, GREEN, ORANGE, colour, new_figure, pixels
 
-BLUE, ORANGE, GREEN, GREY = "#1f6fb4", "#d9702b", "#3f8f5b", "0.45"
+GREY = "0.45"
 LOOKS = {  # of backgrounds, in plots against the strength: name, colour, marker
     "best guess": ("best guess that is possible", "0.25", "D"),
     "top-1": ("retrieved, the best", BLUE, "o"),
@@ -50,12 +50,10 @@ def painted(channels: Tensor, palette: np.ndarray, hatched: bool = False) -> Ten
     Where classes overlap their colours are averaged; where there is none it is white, or with
     `hatched` striped in grey: a hole.
     """
-    times = channels.sum(-3, keepdim=True)
-    colours = torch.as_tensor(np.asarray(palette)).float() / 127.5 - 1
-    image = torch.einsum("...chw,cd->...dhw", channels, colours) / times.clamp_min(1)
-    y, x = (torch.arange(n) for n in channels.shape[-2:])
-    stripes = torch.where((y[:, None] + x) % 4 < 2, 0.62, 0.82)
-    return torch.where(times > 0, image, stripes if hatched else torch.ones(()))
+    maps = channels.reshape(1, -1, *channels.shape[-3:])
+    empty = hatching(*channels.shape[-2:]) if hatched else torch.ones(())
+    image = in_colours(maps, as_colours(palette), empty)
+    return image.reshape(*channels.shape[:-3], *image.shape[2:])
 
 
 def drawn(boxes: np.ndarray, config: Config, palette: np.ndarray) -> Tensor:

@@ -1,6 +1,6 @@
 """The tests of `bachgan.yml`: what each claim of BachGAN measures, from the results of one seed."""
 
-from synthbook.claims.evidence import Result
+from synthbook.claims.evidence import Result, gap
 from synthbook.claims.verdict import Measured, difference, ratio, registered, reverse
 
 Results = dict[str, Result]  # by variant: "bachgan", "spade-boxes", ...
@@ -16,9 +16,8 @@ def realism_from_boxes(r: Results) -> dict[str, Measured]:
 def alignment_from_boxes(r: Results) -> dict[str, Measured]:
     """The judge's accuracy on images of BachGAN and of SPADE from boxes: everywhere, on things."""
     net, rival = r["bachgan"], r["spade-boxes"]
-    return {"pixel accuracy - SPADE's": difference(net("pixel_accuracy"), rival("pixel_accuracy")),
-            "accuracy of things - SPADE's": difference(net("accuracy_things"),
-                                                       rival("accuracy_things"))}
+    return {"pixel accuracy - SPADE's": gap("pixel_accuracy", net, rival),
+            "accuracy of things - SPADE's": gap("accuracy_things", net, rival)}
 
 
 @registered
@@ -26,8 +25,7 @@ def retrieval_alone(r: Results) -> dict[str, Measured]:
     """KID and accuracy of BachGAN-r, one map without fusion, and of SPADE from boxes."""
     net, rival = r["bachgan-r"], r["spade-boxes"]
     return {"BachGAN-r's KID - SPADE's": net("kid_judge_minus_spade-boxes"),
-            "BachGAN-r's pixel accuracy - SPADE's": difference(net("pixel_accuracy"),
-                                                               rival("pixel_accuracy"))}
+            "BachGAN-r's pixel accuracy - SPADE's": gap("pixel_accuracy", net, rival)}
 
 
 @registered
@@ -35,8 +33,7 @@ def fusion(r: Results) -> dict[str, Measured]:
     """KID and accuracy of BachGAN and of BachGAN-r."""
     net, rival = r["bachgan"], r["bachgan-r"]
     return {"KID - BachGAN-r's": net("kid_judge_minus_bachgan-r"),
-            "pixel accuracy - BachGAN-r's": difference(net("pixel_accuracy"),
-                                                       rival("pixel_accuracy"))}
+            "pixel accuracy - BachGAN-r's": gap("pixel_accuracy", net, rival)}
 
 
 @registered
@@ -60,8 +57,7 @@ def relevance_effect(r: Results) -> dict[str, Measured]:
             "relevance effect turned round at strength 0 - half of that at 1":
             difference(reverse(without), effect, 0.5),
             "KID of random-3 - KID": reverse(net("kid_judge_minus_random-3")),
-            "accuracy of the background - kin-3's": difference(
-                net("accuracy_background"), r["kin-3"]("accuracy_background"))}
+            "accuracy of the background - kin-3's": gap("accuracy_background", net, r["kin-3"])}
 
 
 @registered
@@ -115,8 +111,8 @@ def gap_to_segmentation(r: Results) -> dict[str, Measured]:
     """KID, and accuracy on backgrounds, of SPADE on the true label map and of BachGAN."""
     best = r["segmentation"]
     return {"segmentation's KID - KID": best("kid_judge_minus_bachgan"),
-            "segmentation's accuracy of the background - BachGAN's": difference(
-                best("accuracy_background"), r["bachgan"]("accuracy_background"))}
+            "segmentation's accuracy of the background - BachGAN's":
+            gap("accuracy_background", best, r["bachgan"])}
 
 
 @registered

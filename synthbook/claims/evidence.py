@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from synthbook import evaluation, models
-from synthbook.claims.verdict import Measured, Missing
+from synthbook.claims.verdict import Measured, Missing, difference
 from synthbook.files import BookError, read_record, replacing
 from synthbook.scale import SCALES
 
@@ -44,6 +44,11 @@ class Result:
             raise Missing(f"a finite {metric} among the {row} of {self.data['model']}")
         value, low, high = map(float, bounds)
         return Measured(value, min(low, value), max(high, value))  # rounding, never more
+
+
+def gap(metric: str, mine: Result, theirs: Result) -> Measured:
+    """A metric of one model less that of another."""
+    return difference(mine(metric), theirs(metric))
 
 
 def find(model: str, data: str, seed: int, scale: str) -> Result:

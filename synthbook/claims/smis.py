@@ -1,6 +1,6 @@
 """The tests of `smis.yml`: what each claim of SMIS measures, from the results of one seed."""
 
-from synthbook.claims.evidence import Result
+from synthbook.claims.evidence import Result, gap
 from synthbook.claims.verdict import Measured, difference, ratio, registered
 
 Results = dict[str, Result]  # by variant: "groupdnet", "vspade", ...
@@ -41,15 +41,13 @@ def comparable_change(r: Results) -> dict[str, Measured]:
 @registered
 def merging_groups(r: Results) -> dict[str, Measured]:
     """Distance to real images with merging groups and with constant ones, light shared."""
-    return {"KID - GroupNet's KID": difference(
-        r["groupdnet-light"]("kid_judge"), r["groupnet-light"]("kid_judge"))}
+    return {"KID - GroupNet's KID": gap("kid_judge", r["groupdnet-light"], r["groupnet-light"])}
 
 
 @registered
 def against_streams(r: Results) -> dict[str, Measured]:
     """Distance to real images of GroupDNet and of one stream per class, light shared."""
-    return {"KID - MulNet's KID": difference(
-        r["groupdnet-light"]("kid_judge"), r["mulnet-light"]("kid_judge"))}
+    return {"KID - MulNet's KID": gap("kid_judge", r["groupdnet-light"], r["mulnet-light"])}
 
 
 @registered
@@ -107,9 +105,8 @@ def split_input(r: Results) -> dict[str, Measured]:
 def latent_map(r: Results) -> dict[str, Measured]:
     """Realism and reconstruction with a map of latents and with one vector a class."""
     grid, vector = r["groupdnet-map"], r["groupdnet"]
-    return {"map's KID - vector's": difference(grid("kid_judge"), vector("kid_judge")),
-            "map's PSNR - vector's, rebuilt": difference(grid("rebuilt_psnr"),
-                                                         vector("rebuilt_psnr"))}
+    return {"map's KID - vector's": gap("kid_judge", grid, vector),
+            "map's PSNR - vector's, rebuilt": gap("rebuilt_psnr", grid, vector)}
 
 
 @registered

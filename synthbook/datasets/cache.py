@@ -3,7 +3,9 @@
 import hashlib
 import inspect
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -66,11 +68,20 @@ def cache_path(source: Generated) -> Path:
 def cached(source: Generated, progress: bool = True) -> Cached:
     """`source` from its cache, which is built first where there is none."""
     verify_art(source.name)
-    path = cache_path(source)
+    return Cached(source, kept(cache_path(source), lambda: build(source, progress),
+                               dataset=source.name, knobs=source.knobs, items=len(source)))
+
+
+def kept(path: Path, make: Callable[[], dict[str, Tensor]], **told: Any) -> dict[str, Tensor]:
+    """The tensors at `path`, which `make` makes where they are not there yet.
+
+    told : what the note beside them says besides their hash.
+    """
     if not finished(path):
-        build(source, path, progress)
+        write_tensors(path, make())
+        write_json(path.with_suffix(".json"), {**told, "sha256": sha256(path)})
     verify(path)
-    return Cached(source, read_tensors(path)[0])
+    return read_tensors(path)[0]
 
 
 def finished(path: Path) -> bool:
@@ -84,10 +95,10 @@ def verify(path: Path) -> None:
         raise BookError(f"the cache {path} is damaged or was altered: remove it, it is rebuilt")
 
 
-def build(source: Generated, path: Path, progress: bool = True) -> None:
-    """Draw every item of `source` and write them to `path`, hash beside it."""
+def build(source: Generated, progress: bool = True) -> dict[str, Tensor]:
+    """Every item of `source`, drawn; BookError where their cache would not fit on the disk."""
     n, size = len(source), source.size
-    require_space(path.parent, n * size * size * 5)
+    require_space(cache_path(source).parent, n * size * size * 5)
     image = np.empty((n, size, size, 3), np.uint8)
     label, instance = (np.empty((n, size, size), np.uint8) for _ in range(2))
     style, category = [], []
@@ -96,9 +107,6 @@ def build(source: Generated, path: Path, progress: bool = True) -> None:
         image[i], label[i], instance[i] = source.render(scene)
         style.append(source.style(scene))
         category.append(source.category(scene))
-    tensors = {"image": torch.from_numpy(image), "label": torch.from_numpy(label),
-               "instance": torch.from_numpy(instance),
-               "style": torch.from_numpy(np.stack(style)), "category": torch.tensor(category)}
-    write_tensors(path, tensors)
-    write_json(path.with_suffix(".json"), {"dataset": source.name, "knobs": source.knobs,
-                                           "items": n, "sha256": sha256(path)})
+    return {"image": torch.from_numpy(image), "label": torch.from_numpy(label),
+            "instance": torch.from_numpy(instance),
+            "style": torch.from_numpy(np.stack(style)), "category": torch.tensor(category)}
