@@ -101,6 +101,19 @@ def test_fusion_equals_its_formula(m):
     assert torch.allclose(made, fusion(layout, memory.flip(1)), atol=1e-5)  # order is no matter
 
 
+@torch.no_grad()
+def test_the_condition_begins_as_the_layout_and_half_of_memory():
+    torch.manual_seed(0)
+    layout = torch.zeros(1, 40, 16, 16)
+    layout[:, 3, 4:12, 4:12] = 1
+    memory = layout[:, None].repeat(1, 3, 1, 1, 1)
+    memory[:, :, 7] = 1 - layout[:, 3]  # one background everywhere else
+    made = Fusion(40)(layout, memory)
+    assert made[0, 3, 6:10, 6:10].mean() == pytest.approx(1.5, abs=0.4)
+    assert made[0, 7, :, :2].mean() == pytest.approx(0.5, abs=0.4)
+    assert made.abs().mean() < 0.15
+
+
 def test_fusion_learns_from_the_layout_and_from_every_map():
     fusion = Fusion(CLASSES)
     layout = torch.rand(1, CLASSES, *SIZE, requires_grad=True)

@@ -111,15 +111,18 @@ class Fusion(nn.Module):
 
     a_0 = f(L), a_i = f(R_i), m_0 = a_0 + mean of a_i, m = g(m_0) + a_0, where f and g are a
     3 x 3 convolution with ReLU, and f serves all maps. The condition is real and not bounded.
-    Both begin near the identity, so that it begins near 2 L + mean of R_i.
+    Both begin near the identity, f near half of it, so that the condition begins near
+    L + (mean of R_i) / 2: of the size of a label map, which SPADE's norms are made for.
     """
 
     def __init__(self, classes: int):
         super().__init__()
         self.first, self.second = conv3x3(classes, classes), conv3x3(classes, classes)
-        for conv in (self.first, self.second):
-            with torch.no_grad():
+        with torch.no_grad():
+            for conv in (self.first, self.second):
                 conv.weight += nn.init.dirac_(torch.empty_like(conv.weight))
+            for parameter in self.first.parameters():
+                parameter *= 0.5
 
     def forward(self, layout: Tensor, memory: Tensor) -> Tensor:
         """L (B, C, H, W) and R (B, m, C, H, W) to the condition m (B, C, H, W)."""
