@@ -71,12 +71,12 @@ def test_version(capsys):
 # ---------------------------------------------------------------------------- data
 
 
-def test_data_writes_both_caches_then_verifies_them(book, monkeypatch, capsys):
+def test_data_writes_all_caches_then_verifies_them(book, monkeypatch, capsys):
     monkeypatch.setitem(generated.SPLITS, "val", 3)
     for done in ("written", "verified"):
         assert main(["data", "--size", "32", "--split", "val"]) == 0
         lines = capsys.readouterr().out.splitlines()
-        assert [line.split(":")[0] for line in lines] == ["places", "faces"]
+        assert [line.split(":")[0] for line in lines] == ["places", "faces", "cars"]
         assert all(f"3 images of 32 x 32 {done} at {book}/cache" in line for line in lines)
 
 

@@ -10,10 +10,11 @@ from synthbook.files import BookError, verify_art
 def dataset(name: str, split: str = "train", **knobs: Any) -> Dataset:
     """The dataset called `name`, map-style; each item is a dict of tensors.
 
-    Generated: `places`, `faces` (see :class:`synthbook.datasets.generated.Generated`).
+    Generated: `places`, `faces`, `cars` (see :class:`synthbook.datasets.generated.Generated`).
     Real ones take `root=FOLDER`: `ade20k`, `cityscapes`, `deepfashion`, `folder`.
     """
     from synthbook.datasets.ade20k import ADE20K
+    from synthbook.datasets.cars import Cars
     from synthbook.datasets.cityscapes import Cityscapes
     from synthbook.datasets.deepfashion import DeepFashion
     from synthbook.datasets.faces import Faces
@@ -21,11 +22,11 @@ def dataset(name: str, split: str = "train", **knobs: Any) -> Dataset:
     from synthbook.datasets.generated import Generated
     from synthbook.datasets.places import Places
 
-    kinds = {"places": Places, "faces": Faces, "ade20k": ADE20K, "cityscapes": Cityscapes,
-             "deepfashion": DeepFashion, "folder": Folder}
+    kinds = {"places": Places, "faces": Faces, "cars": Cars, "ade20k": ADE20K,
+             "cityscapes": Cityscapes, "deepfashion": DeepFashion, "folder": Folder}
     if name not in kinds:
         raise BookError(f"unknown dataset {name!r}: choose one of {', '.join(kinds)}")
-    if issubclass(kinds[name], Generated):
+    if issubclass(kinds[name], Generated) and kinds[name].art:
         verify_art(name)
     try:
         return kinds[name](split, **knobs)

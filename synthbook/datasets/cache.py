@@ -39,12 +39,10 @@ class Cached(Dataset):
 
     def __getitem__(self, i: int) -> dict[str, Tensor]:
         stored = {k: v[i] for k, v in self.stored.items()}
-        return {
+        return stored | {
             "image": to_image(stored["image"]),
             "label": stored["label"].long(),
             "instance": stored["instance"].long(),
-            "style": stored["style"],
-            "category": stored["category"],
             "index": torch.tensor(i),
         }
 
@@ -67,7 +65,8 @@ def cache_path(source: Generated) -> Path:
 
 def cached(source: Generated, progress: bool = True) -> Cached:
     """`source` from its cache, which is built first where there is none."""
-    verify_art(source.name)
+    if source.art:
+        verify_art(source.name)
     return Cached(source, kept(cache_path(source), lambda: build(source, progress),
                                dataset=source.name, knobs=source.knobs, items=len(source)))
 
@@ -101,12 +100,14 @@ def build(source: Generated, progress: bool = True) -> dict[str, Tensor]:
     require_space(cache_path(source).parent, n * size * size * 5)
     image = np.empty((n, size, size, 3), np.uint8)
     label, instance = (np.empty((n, size, size), np.uint8) for _ in range(2))
-    style, category = [], []
+    style, category, truth = [], [], []
     for i in tqdm(range(n), unit="img", desc=f"drawing {source.name}", disable=not progress):
         scene = source.scene(i)
         image[i], label[i], instance[i] = source.render(scene)
         style.append(source.style(scene))
         category.append(source.category(scene))
+        truth.append(source.truth(scene))
+    more = {k: torch.from_numpy(np.stack([one[k] for one in truth])) for k in truth[0]}
     return {"image": torch.from_numpy(image), "label": torch.from_numpy(label),
             "instance": torch.from_numpy(instance),
-            "style": torch.from_numpy(np.stack(style)), "category": torch.tensor(category)}
+            "style": torch.from_numpy(np.stack(style)), "category": torch.tensor(category), **more}

@@ -38,6 +38,7 @@ class Generated(Dataset):
     class_names: tuple[str, ...]
     palette: np.ndarray
     style_names: tuple[str, ...]
+    art = True  # whether it is drawn from files of data/art/NAME
 
     def __init__(self, split: str = "train", *, size: int = 64, count: int | None = None,
                  seed: int = 0):
@@ -68,7 +69,10 @@ class Generated(Dataset):
         return self.tensors(self.scene(i), i)
 
     def tensors(self, scene: Any, index: int = -1) -> dict[str, Tensor]:
-        """Render a scene: image (3, H, W) in [-1, 1], label and instance (H, W), style (K, S)."""
+        """Render a scene: image (3, H, W) in [-1, 1], label and instance (H, W), style (K, S).
+
+        And what :meth:`truth` adds.
+        """
         rendered = self.render(scene)
         return {
             "image": to_image(torch.tensor(rendered.image)),
@@ -77,7 +81,12 @@ class Generated(Dataset):
             "style": torch.from_numpy(self.style(scene)),
             "category": torch.tensor(self.category(scene)),
             "index": torch.tensor(index),
+            **{name: torch.from_numpy(value) for name, value in self.truth(scene).items()},
         }
+
+    def truth(self, scene: Any) -> dict[str, np.ndarray]:
+        """What else is known of a scene, by name, always of the same shapes."""
+        return {}
 
     def scene(self, i: int) -> Any:
         """Every random draw of item `i`."""

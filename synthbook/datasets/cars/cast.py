@@ -1,0 +1,158 @@
+"""Rays against a car: where each one meets it, on which part, and how bright that is.
+
+Rays are o + d tau with one origin o (3,) and directions d (3, n). Directions have length one along
+the camera's forward axis, so tau is the depth.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from synthbook.datasets.cars.shapes import Shape, Solid
+
+LIGHT = np.array([0.4, -1.0, 0.3]) / np.linalg.norm([0.4, -1.0, 0.3])  # towards it, in the world
+AMBIENT = 0.55
+TYRE, RIM, GLASS, TRIM, LAMP, TAIL = (
+    np.array([int(code[k:k + 2], 16) for k in (0, 2, 4)], np.float32)
+    for code in ("34353d", "c3c8d0", "51667c", "3f4149", "fff0b3", "c62b33"))
+BODY, PANE, WHEEL, LAMPS = 0, 1, 2, 3  # parts
+
+
+class Hits(NamedTuple):
+    """The rays that meet a car."""
+
+    at: np.ndarray  # (m,) their indices
+    depth: np.ndarray  # (m,)
+    part: np.ndarray  # (m,) BODY, PANE, WHEEL or LAMPS
+    colour: np.ndarray  # (3, m) in [0, 255], shaded
+
+
+class Met(NamedTuple):
+    """Where rays meet a solid: depth, infinite where they miss, and which plane."""
+
+    depth: np.ndarray  # (n,)
+    plane: np.ndarray  # (n,)
+
+
+def meet_solid(shape: Solid, o: np.ndarray, d: np.ndarray) -> Met:
+    """The first point of every ray in a convex solid.
+
+    A ray is inside a half-space from or until one depth; it is inside the solid from the last of
+    the entries until the first of the exits.
+    """
+    toward = shape.normals @ d  # (M, n)
+    room = (shape.offsets - shape.normals @ o)[:, None]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        depth = room / toward
+    enter = np.where(toward < 0, depth, np.where((toward == 0) & (room < 0), np.inf, -np.inf))
+    plane = enter.argmax(0)
+    first = np.take_along_axis(enter, plane[None], 0)[0]
+    last = np.where(toward > 0, depth, np.inf).min(0)
+    return Met(np.where((first < last) & (first > 0), first, np.inf), plane)
+
+
+def meet_wheels(shape: Shape, o: np.ndarray, d: np.ndarray) -> Met:
+    """The first point of every ray on a wheel; the plane is 2 w + 1 on the side of wheel w."""
+    from_hub = o[:, None] - shape.wheels.T  # (3, 4)
+    u, v, w = (row[:, None].astype(np.float32) for row in from_hub)
+    a = d[0] ** 2 + d[1] ** 2
+    b = u * d[0] + v * d[1]
+    root = b**2 - a * (u**2 + v**2 - np.float32(shape.wheel**2))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        half = np.sqrt(root)
+        near, far = (-b - half) / a, (-b + half) / a
+        middle, reach = -w / d[2], np.abs(np.float32(shape.tyre) / d[2])
+    side = middle - reach
+    enter = np.maximum(near, side)
+    met = (root > 0) & (enter < np.minimum(far, middle + reach)) & (enter > 0)
+    depth = np.where(met, enter, np.inf)
+    which = depth.argmin(0)[None]
+    on_side = np.take_along_axis(side > near, which, 0)[0]
+    return Met(np.take_along_axis(depth, which, 0)[0], 2 * which[0] + on_side)
+
+
+def meet_car(shape: Shape, paint: np.ndarray, roof: np.ndarray, o: np.ndarray, d: np.ndarray,
+             light: np.ndarray) -> Hits:
+    """The rays that meet a car, all in its own frame.
+
+    paint, roof : (3,) in [0, 255]; light : unit vector towards the light, (3,).
+    """
+    o, d = o.astype(np.float32), d.astype(np.float32)
+    body, top = meet_solid(shape.body, o, d), meet_solid(shape.top, o, d)
+    wheels = meet_wheels(shape, o, d)
+    depths = np.stack([body.depth, top.depth, wheels.depth])
+    solid = depths.argmin(0)
+    depth = np.take_along_axis(depths, solid[None], 0)[0]
+    at = np.flatnonzero(depth < np.inf)
+    depth, solid = depth[at], solid[at]
+    point = o[:, None] + d[:, at] * depth
+    part, colour = np.zeros(len(at), np.uint8), np.empty((3, len(at)), np.float32)
+    normal = np.empty((3, len(at)), np.float32)
+    for number, (met, painted) in enumerate(((body, body_paint), (top, top_paint),
+                                             (wheels, wheel_paint))):
+        on = np.flatnonzero(solid == number)
+        if len(on):
+            tone = roof if number == 1 else paint
+            part[on], colour[:, on], normal[:, on] = painted(
+                shape, tone, point[:, on], met.plane[at[on]])
+    lit = np.maximum(light.astype(np.float32) @ normal, 0)
+    shade = np.where(part == LAMPS, 1, AMBIENT + (1 - AMBIENT) * lit)
+    return Hits(at, depth, part, np.minimum(colour * shade * 1.06, 255))
+
+
+Painted = tuple[np.ndarray, np.ndarray, np.ndarray]  # part (m,), colour and normal (3, m)
+
+
+def column(colour: np.ndarray, m: int) -> np.ndarray:
+    """One colour (3,) for m points, (3, m)."""
+    return np.repeat(colour.astype(np.float32)[:, None], m, 1)
+
+
+def body_paint(shape: Shape, paint: np.ndarray, point: np.ndarray, plane: np.ndarray) -> Painted:
+    """The body: paint, a dark sill, dark arches around the wheels, lamps at both ends."""
+    x, height, z = point[0], -point[1], np.abs(point[2])
+    normal = shape.body.normals[plane].T
+    part, colour = np.zeros(len(plane), np.uint8), column(paint, len(plane))
+    axle, radius = shape.axle * shape.length, shape.wheel
+    arch = np.hypot(np.abs(x) - axle, height - radius) < 1.22 * radius
+    dark = (arch & (np.abs(normal[2]) > 0.6)) | (height < 0.85 * radius)
+    low, high = 0.5 * shape.nose, 0.93 * shape.nose
+    lamp = ((np.abs(normal[0]) > 0.4) & (height > low) & (height < high)
+            & (z > 0.48 * shape.width) & (np.abs(x) > 0.9 * shape.length))
+    grille = ((normal[0] > 0.6) & (z < 0.4 * shape.width) & (height > low)
+              & (height < 0.8 * shape.nose))
+    colour[:, dark | grille] = TRIM[:, None]
+    colour[:, lamp & (x > 0)] = LAMP[:, None]
+    colour[:, lamp & (x < 0)] = TAIL[:, None]
+    part[lamp] = LAMPS
+    return part, colour, normal
+
+
+def top_paint(shape: Shape, paint: np.ndarray, point: np.ndarray, plane: np.ndarray) -> Painted:
+    """The cabin: windows in four of its planes, framed by what is near another plane."""
+    top = shape.top
+    normal = top.normals[plane].T
+    room = top.offsets[:, None] - top.normals @ point  # (M, m) distance to every plane
+    np.put_along_axis(room, plane[None], np.inf, 0)
+    room[3] = np.inf  # the floor is inside the body
+    framed = (room.min(0) < shape.post) | (-point[1] < shape.belt + 0.5 * shape.post)
+    middle = 0.5 * (shape.cabin[0] + shape.cabin[2]) * shape.length
+    post = (plane >= 4) & (np.abs(point[0] - middle) < 0.5 * shape.post)
+    pane = np.isin(plane, (0, 2, 4, 5)) & ~framed & ~post
+    colour = column(paint, len(plane))
+    sky = np.clip((-point[1] - shape.belt) / (shape.roof - shape.belt), 0, 1)
+    colour[:, pane] = (GLASS[:, None] * (0.8 + 0.45 * sky))[:, pane]
+    return pane.astype(np.uint8) * PANE, colour, normal
+
+
+def wheel_paint(shape: Shape, paint: np.ndarray, point: np.ndarray, plane: np.ndarray) -> Painted:
+    """A wheel: a dark tyre around a bright rim."""
+    hub = point - shape.wheels[plane // 2].T.astype(np.float32)
+    on_side = plane % 2 == 1
+    from_hub = np.hypot(hub[0], hub[1])
+    normal = np.where(on_side, [[0], [0], [1]] * np.sign(hub[2]),
+                      np.stack([hub[0], hub[1], np.zeros_like(hub[0])]) / shape.wheel)
+    rim = on_side & (from_hub < 0.6 * shape.wheel)
+    colour = column(TYRE, len(plane))
+    colour[:, rim] = RIM[:, None]
+    return np.full(len(plane), WHEEL, np.uint8), colour, normal.astype(np.float32)
