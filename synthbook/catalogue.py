@@ -23,6 +23,9 @@ from synthbook.bachgan.network import VARIANTS as BACHGAN
 from synthbook.baselines import bicyclegan, dscgan, layout2im, pix2pixhd, spade
 from synthbook.game import LayoutModel, Weights
 from synthbook.perceptual import vgg19
+from synthbook.semantic_pyramid import classifier as classifiers
+from synthbook.semantic_pyramid import recipe as pyramid_recipes
+from synthbook.semantic_pyramid.published import published_recipe as pyramid_published
 from synthbook.smis import recipe as smis_recipes
 from synthbook.smis.prior import fit_prior
 from synthbook.smis.published import published_recipe
@@ -31,15 +34,20 @@ from synthbook.training import Recipe
 
 DATASETS = ("places", "faces")
 # published heights; read from the user's folder
-REAL = {"deepfashion": 256, "cityscapes": 256, "ade20k": 256}
+REAL = {"deepfashion": 256, "cityscapes": 256, "ade20k": 256, "places365": 224}
 SMALL = {"smoke": {"count": 64}, "laptop": {"count": 400}}
 SMIS_SHORT = Weights(rate_g=2e-3, warm=0.75, ramp=0.1)  # a minute: mostly learning to rebuild
 SMIS_SMALL = {scale: {**small, "batch": 8, "weights": SMIS_SHORT} for scale, small in SMALL.items()}
 SMIS_IMAGES = {"smoke": 64, "laptop": 1_600, "ablation": 24_000, "ship": 400_000}
 STYLEGAN2_IMAGES = {"smoke": 64, "laptop": 2_000, "ablation": 150_000, "ship": 800_000}
 STYLEGAN2_SMALL = {"smoke": {"count": 64, "batch": 4}, "laptop": {"count": 400, "batch": 8}}
+PYRAMID_IMAGES = {"smoke": 64, "laptop": 2_000, "ablation": 80_000, "ship": 400_000}
+PYRAMID_SMALL = {"smoke": {"count": 64, "batch": 8, "lenient": True},
+                 "laptop": {"count": 400, "batch": 8}}
+CLASSIFIER_IMAGES = {"smoke": 64, "laptop": 4_000, "ablation": 80_000, "ship": 160_000}
 FINE_JUDGE = "judges/segmenter-40"  # of the forty classes that BachGAN's boxes name
 JUDGE_IMAGES = {"smoke": 64, "laptop": 2_000, "ablation": 16_000, "ship": 48_000}
+READER_IMAGES = {"smoke": 64, "laptop": 2_000, "ablation": 16_000, "ship": 24_000}
 VSPADE = {"vspade": "smis/vspade"}
 BANKS = {"bachgan-bank4": 2_500, "bachgan-bank16": 625}  # of 10,000 training scenes
 COMPARED = {  # rivals of BachGAN's variants; of all others SPADE from boxes
@@ -133,7 +141,23 @@ def stylegan2_model() -> Model:
         return stylegan2.StyleGAN2(stylegan2.Config(**tuples(stored["model"])))
 
     return Model(stylegan2_recipes.recipe, assemble, STYLEGAN2_IMAGES, ("mapping", "synthesis"),
-                 datasets=("faces",), settings=STYLEGAN2_SMALL)
+                 datasets=("faces",), settings=STYLEGAN2_SMALL, judge="judges/reader")
+
+
+def pyramid_model(variant: str) -> Model:
+    """Semantic Pyramid or one of its variants, with the classifier that it mirrors."""
+    return Model(partial(pyramid_recipes.recipe, variant), pyramid_recipes.model, PYRAMID_IMAGES,
+                 ("generator", "classifier"), datasets=("places",), settings=PYRAMID_SMALL,
+                 judge="judges/classifier-residual")
+
+
+def classifier_model(architecture: str) -> Model:
+    """A classifier of categories: the pyramid, or the judge that stands beside it."""
+    def assemble(stored: dict) -> nn.Module:
+        return classifiers.ARCHITECTURES[architecture](classifiers.stored_config(stored))
+
+    return Model(partial(classifiers.classifier_recipe, architecture), assemble,
+                 CLASSIFIER_IMAGES, ("classifier",), datasets=("places",))
 
 
 def baseline(module: Any, *parts: str) -> Model:
@@ -151,6 +175,11 @@ def segmenter_module(stored: dict) -> nn.Module:
     return judges.Segmenter(judges.SegmenterConfig(**tuples(stored)))
 
 
+def reader_module(stored: dict) -> nn.Module:
+    """A reader of traits from its stored config."""
+    return judges.Reader(judges.ReaderConfig(**tuples(stored)))
+
+
 def smis_paper(data: str, root: Path) -> Recipe:
     """GroupDNet as published."""
     return published_recipe(data, root, perceptual=vgg19)
@@ -159,6 +188,11 @@ def smis_paper(data: str, root: Path) -> Recipe:
 def bachgan_paper(data: str, root: Path) -> Recipe:
     """BachGAN as published."""
     return bachgan_published.published_recipe(data, root, perceptual=vgg19)
+
+
+def pyramid_paper(data: str, root: Path) -> Recipe:
+    """Semantic Pyramid as published, as far as that is known."""
+    return pyramid_published(root)
 
 
 def turned(model: Model, suffix: str, knobs: dict, kept: Sequence[str]) -> Model:
@@ -194,13 +228,19 @@ MODELS: dict[str, Model] = {
     **{f"bachgan/{name}": bachgan_model(name) for name in (*BACHGAN, *BANKS)},
     "bachgan/layout2im": layout2im_model(),
     "stylegan2/stylegan2": stylegan2_model(),
+    **{f"semantic-pyramid/{name}": pyramid_model(name) for name in pyramid_recipes.VARIANTS},
+    **{f"judges/{name}": classifier_model(name) for name in classifiers.ARCHITECTURES},
     "judges/segmenter": Model(judges.segmenter_recipe, segmenter_module, JUDGE_IMAGES,
                               ("segmenter",)),
+    "judges/reader": Model(judges.reader_recipe, reader_module, READER_IMAGES, ("reader",),
+                           datasets=("faces",)),
 }
 MODELS["smis/groupdnet"] = replace(MODELS["smis/groupdnet"], paper=smis_paper,
                                    real=("deepfashion", "cityscapes"))
 MODELS["bachgan/bachgan"] = replace(MODELS["bachgan/bachgan"], paper=bachgan_paper,
                                     real=("cityscapes", "ade20k"))
+MODELS["semantic-pyramid/semantic-pyramid"] = replace(
+    MODELS["semantic-pyramid/semantic-pyramid"], paper=pyramid_paper, real=("places365",))
 MODELS |= {name + suffix: turned(MODELS[name], suffix, knobs, TURNED)
            for suffix, knobs in KNOBS.items()
            for name in (*TURNED, *(("judges/segmenter",) if suffix in JUDGED else ()))}
@@ -208,4 +248,5 @@ MODELS |= {f"bachgan/{name}{suffix}": turned(
                MODELS[f"bachgan/{name}"], suffix, knobs, [f"bachgan/{n}" for n in WEAKENED])
            for suffix, knobs in STRENGTHS.items() for name in WEAKENED}
 DEFAULTS = {"smis": "smis/groupdnet", "bachgan": "bachgan/bachgan",
-            "stylegan2": "stylegan2/stylegan2", "judges": "judges/segmenter"}
+            "stylegan2": "stylegan2/stylegan2",
+            "semantic-pyramid": "semantic-pyramid/semantic-pyramid", "judges": "judges/segmenter"}

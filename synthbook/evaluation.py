@@ -12,25 +12,32 @@ from functools import lru_cache
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from synthbook import judges, metrics, models
 from synthbook.bachgan import measure as bachgan
 from synthbook.datasets import dataset
+from synthbook.datasets.generated import Generated
+from synthbook.datasets.places import MOODS
+from synthbook.datasets.traits import trait_table
 from synthbook.files import BookError, data_dir, read_record, write_json
 from synthbook.metrics import Estimate, Extractor
+from synthbook.semantic_pyramid.classifier import ARCHITECTURES, accuracy_rows
 from synthbook.smis import measure as smis
+from synthbook.stylegan2 import measure as stylegan2
 from synthbook.yardsticks import BUDGETS, SEED, Budget, Setup, predict
 
-PAPERS = {"smis": smis, "bachgan": bachgan}
+PAPERS = {"smis": smis, "bachgan": bachgan, "stylegan2": stylegan2}
+Judge = judges.Segmenter | judges.Reader
 
 
 @lru_cache(maxsize=4)
-def judge_for(judge: str, data: str, size: int) -> judges.Segmenter:
-    """The `judge` of a dataset and its number of classes: `judges/segmenter`, `…-8`, `…-40`."""
+def judge_for(judge: str, data: str, size: int) -> Judge:
+    """The `judge` of a dataset: `judges/segmenter`, `…-8`, `…-40`, or `judges/reader`."""
     return models.load(f"{judge}@{data}-{size}-s0")
 
 
-def feature_spaces(judge: judges.Segmenter, size: int) -> dict[str, Extractor]:
+def feature_spaces(judge: Judge, size: int) -> dict[str, Extractor]:
     """The spaces in which sets are compared; the judge's, trained on the truth, decides."""
     return {"judge": metrics.judge("judge", judge, size), "alexnet": metrics.alexnet(),
             "random": metrics.untrained()}
@@ -72,7 +79,7 @@ def evaluate(text: str, *, scale: str = "ship", seed: int = 0,
     stored = models.record(Path(weights) if weights is not None else name.weights)
     rows, reference, rivals = {}, {}, {}
     if name.model.startswith("judges/"):
-        rows = evaluate_segmenter(name, stored, scale, weights)
+        rows = evaluate_judge(name, stored, scale, weights)
     else:
         setup = setup_for(name, stored["config"]["knobs"], BUDGETS[scale])
         rivals = rivals_of(name)
@@ -98,16 +105,26 @@ def rivals_of(name: models.Name) -> dict[str, models.Name]:
     return {called: rival for called, rival in found.items() if rival.weights.exists()}
 
 
-def evaluate_segmenter(name: models.Name, stored: dict, scale: str,
-                       weights) -> dict[str, Estimate]:
-    """Pixel accuracy, mIoU and the IoU of every class on held-out images."""
+def evaluate_judge(name: models.Name, stored: dict, scale: str, weights) -> dict[str, Estimate]:
+    """How well a judge knows the truth of held-out images."""
     judge = models.load(str(name), weights=weights)
     count = BUDGETS[scale].images // 2
     data = dataset(name.dataset, "test", size=name.size, seed=SEED, count=count,
                    **stored["config"]["knobs"])
     items = [data[i] for i in range(count)]
-    labels = torch.stack([item["label"] for item in items])
-    predicted = predict(judge, torch.stack([item["image"] for item in items]))
+    images = torch.stack([item["image"] for item in items])
+    if isinstance(judge, judges.Reader):
+        return judges.agreement_rows(judge, images, trait_table(data, count))
+    if isinstance(judge, tuple(ARCHITECTURES.values())):
+        return accuracy_rows(judge, images, torch.stack([item["category"] for item in items]),
+                             len(MOODS) if name.dataset == "places" else None)
+    return evaluate_segmenter(judge, data, images, torch.stack([item["label"] for item in items]))
+
+
+def evaluate_segmenter(judge: judges.Segmenter, data: Generated, images: Tensor,
+                       labels: Tensor) -> dict[str, Estimate]:
+    """Pixel accuracy, mIoU and the IoU of every class."""
+    predicted, count = predict(judge, images), len(images)
     classes = judge.config.classes
     rows = {"miou": metrics.miou(predicted, labels, classes),
             "pixel_accuracy": metrics.pixel_accuracy(predicted, labels, classes)}

@@ -10,10 +10,10 @@ import pytest
 from fabricated import around, data, find, place  # noqa: F401  (data is a fixture)
 
 from synthbook import claims, evaluation, models
-from synthbook.claims import evidence, history, ledger, verdict
+from synthbook.claims import evidence, ledger, verdict
 from synthbook.claims.verdict import Measured, difference, judge, pooled, ratio
 from synthbook.cli import main
-from synthbook.files import BookError, sha256, write_json
+from synthbook.files import BookError, write_json
 
 CLAIMS = [pytest.param(slug, c, id=f"{slug}-{c.id}")
           for slug in claims.slugs() for c in claims.claims_of(slug)]

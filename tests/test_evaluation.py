@@ -9,12 +9,13 @@ import pytest
 import torch
 from layouts import TINY
 
-from synthbook import bachgan, evaluation, files, game, judges, models
+from synthbook import bachgan, evaluation, files, game, judges, models, stylegan2
 from synthbook.baselines import spade
 from synthbook.datasets.things import things
 from synthbook.files import BookError
 from synthbook.metrics import Extractor
 from synthbook.smis import SMIS, recipe
+from synthbook.stylegan2 import recipe as stylegan2_recipe
 from synthbook.training import Recipe, Run
 from synthbook.yardsticks import BUDGETS, Budget
 
@@ -139,6 +140,40 @@ def test_bachgan_and_its_relatives_have_results(book, quick, monkeypatch, model)
     assert [row["metric"] for row in evaluation.control_card(result)][0] == "added_iou"
 
 
+def test_stylegan2_and_its_judge_have_results(book, quick, monkeypatch):
+    monkeypatch.setenv("SYNTHBOOK_CACHE", str(book / "cache"))
+    folder, judge = book / "data" / "weights", models.parse("judges/reader@faces-32-s0")
+    reader = models.recipe(judge, "smoke").config
+    run = fake_run(replace(reader, width=4), {"reader": judges.Reader(replace(reader, width=4))})
+    models.write_weights(run, judge, folder, "by hand", "smoke")
+    name = models.parse("stylegan2/stylegan2@faces-32-s0")
+    torch.manual_seed(0)
+    config = stylegan2.Config(32, (8, 8, 8, 6), latent=12)
+    model = stylegan2.StyleGAN2(config)
+    run = fake_run(stylegan2_recipe.Setting(config),
+                   {"mapping": model.mapping, "synthesis": model.synthesis})
+    models.write_weights(run, name, folder, "by hand", "smoke")
+    result = evaluation.evaluate(str(name), scale="smoke")
+    assert set(result["references"]) == {*ROWS, "copies"}
+    likeness = {"kid_judge", "fd_judge", "precision", "recall", "c2st", "copying", "lpips"}
+    for row in ("floor", "trivial", "copies"):
+        assert set(result["references"][row]) == likeness
+    assert likeness | {"trait_change", "plain_trait_leakage", "change_dark_skin", "fit_beard",
+                       "precision_psi_0.5", "noise_share", "strength_32.1", "reach_4.1",
+                       "path_length", "path_spread"} < set(result["metrics"])
+    for estimate in result["metrics"].values():
+        assert set(estimate) == {"value", "low", "high", "n", "extractor"}
+    assert json.loads(json.dumps(result)) == result
+    value = lambda row, key: result["references"][row][key]["value"]
+    assert value("copies", "copying") > 0.9 > value("floor", "copying")
+    assert value("trivial", "lpips") == value("trivial", "recall") == 0 < value("oracle", "lpips")
+    assert result["metrics"]["noise_moves"]["value"] == 0 < value("oracle", "noise_moves")
+    assert [row["metric"] for row in evaluation.control_card(result)] == [
+        "trait_change", "trait_leakage", "kid_judge"]
+    rows = evaluation.evaluate(str(judge), scale="smoke")["metrics"]
+    assert {"r", "r_glasses", "r_turn"} < set(rows) and abs(rows["r"]["value"]) < 0.8
+
+
 def test_a_judges_result_has_every_class(book, quick):
     result = evaluation.evaluate("judges/segmenter@places-32-s0", scale="smoke")
     assert result["references"] == {} and result["images"] == 64
@@ -176,8 +211,8 @@ def test_a_stored_result_is_that_of_the_weights_that_ship(book):
 
 
 def test_what_cannot_be_evaluated_is_refused_in_one_line(book):
-    with pytest.raises(BookError, match="stylegan2/stylegan2 has no evaluation"):
-        evaluation.paper_of("stylegan2/stylegan2")
+    with pytest.raises(BookError, match="figures/tiny has no evaluation"):
+        evaluation.paper_of("figures/tiny")
     for name, says in (("smis/groupdnet@deepfashion-256-s0", "has no evaluation"),
                        ("smis/vspade@places-32-s0", "no weights at"),
                        ("smis/nonsense", "unknown model")):

@@ -2,7 +2,7 @@
 
 import importlib.util
 import io
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace

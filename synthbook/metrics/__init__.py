@@ -28,15 +28,15 @@ from synthbook.metrics.features import (
     untrained,
 )
 from synthbook.metrics.layouts import layout_similarity
-from synthbook.metrics.manifold import c2st, precision, precision_recall, recall
+from synthbook.metrics.manifold import c2st, copying, precision, precision_recall, recall
 from synthbook.metrics.perceptual import diversity, lpips, pairwise_lpips, psnr, ssim
 from synthbook.metrics.segmentation import class_iou, confusion, miou, pixel_accuracy
 
 __all__ = [
     "Estimate", "Extractor", "alexnet", "c2st", "class_iou", "confusion", "convolutions",
-    "diversity", "fd", "fd_alexnet", "fd_infinity", "fd_random", "fid", "frechet", "inception",
-    "judge", "kid", "kid_alexnet", "kid_difference", "kid_random", "layout_similarity", "lpips",
-    "masked_changes", "mcsd", "mcsd_mocd", "mean_estimate", "miou", "mocd", "normalise",
-    "over_classes", "pairwise_lpips", "pixel_accuracy", "precision", "precision_recall", "psnr",
-    "recall", "ssim", "untrained",
+    "copying", "diversity", "fd", "fd_alexnet", "fd_infinity", "fd_random", "fid", "frechet",
+    "inception", "judge", "kid", "kid_alexnet", "kid_difference", "kid_random",
+    "layout_similarity", "lpips", "masked_changes", "mcsd", "mcsd_mocd", "mean_estimate", "miou",
+    "mocd", "normalise", "over_classes", "pairwise_lpips", "pixel_accuracy", "precision",
+    "precision_recall", "psnr", "recall", "ssim", "untrained",
 ]

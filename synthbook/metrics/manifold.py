@@ -1,4 +1,4 @@
-"""Fidelity and coverage apart, and whether a classifier can tell generated from real.
+"""Fidelity and coverage apart, whether a classifier can tell generated from real, and copying.
 
 `real`, `fake`: (N, 3, H, W) in [-1, 1], or features (N, D) that the same extractor made.
 """
@@ -55,6 +55,27 @@ def precision(real: Tensor, fake: Tensor, extractor: Extractor | None = None) ->
 def recall(real: Tensor, fake: Tensor, extractor: Extractor | None = None) -> Estimate:
     """How many real images the model could have made: see :func:`precision_recall`."""
     return precision_recall(real, fake, extractor)[1]
+
+
+def copying(real: Tensor, fake: Tensor, train: Tensor,
+            extractor: Extractor | None = None) -> Estimate:
+    """How often a generated image is nearer to a training image than a fresh real one is.
+
+    In [0, 1]: a half where generated images are as far from the training set as `real` (N, ...),
+    which no training saw; towards 1 where they repeat it. After Meehan, Chaudhuri and Dasgupta
+    (2020), over all of the space at once. Images that look like none at all lower it, too.
+    """
+    extractor = extractor or alexnet()
+    real, fake = extract(real, fake, extractor, "a test for copies")
+    known = extractor(train).double()
+    fresh, made = (torch.cat([torch.cdist(part, known).amin(1) for part in x.split(256)])
+                   for x in (real, fake))
+
+    def nearer(r: Tensor, f: Tensor) -> float:
+        gap = fresh[r][:, None] - made[f]
+        return ((gap.sign() + 1) / 2).mean().item()
+
+    return halves_estimate(nearer, len(real), len(fake), extractor.name, bounds=(0, 1))
 
 
 def c2st(real: Tensor, fake: Tensor, extractor: Extractor | None = None, *,

@@ -1,0 +1,53 @@
+"""What the small setting does otherwise than the paper, as far as the paper could be verified."""
+
+from synthbook.semantic_pyramid.masks import Sampling
+from synthbook.semantic_pyramid.recipe import WIDTHS, Weights
+
+
+def deviations(w: Weights = Weights(), s: Sampling = Sampling()
+               ) -> tuple[tuple[str, str, str, str], ...]:
+    """Part, paper, here, why. `code`: not in the paper, or not verified there, but in independent
+    re-implementations; the paper's own code is not released."""
+    widths = ", ".join(map(str, WIDTHS[32][0]))
+    often = s.frequency[-1] / s.frequency[0]
+    return (
+        ("data", "photographs of 365 kinds of place: Places365",
+         "drawn scenes of sixty categories", "the renderer knows the right category"),
+        ("image size", "224 × 224", "64 × 64 or 32 × 32", "trains on a laptop, runs in the page"),
+        ("classifier", "VGG-16", "five stages of two narrow convolutions with batch norm",
+         "cost; trains from scratch"),
+        ("fourth stage at 32 pixels", "every stage halves", "keeps its size",
+         "conv5 keeps places, 2 × 2 of them"),
+        ("labels of the classifier", "one category", "smoothed by 0.1",
+         "else fc8 is a label, not a feature"),
+        ("generator", "code: 512 to 64 channels, spectral norm",
+         f"{widths} channels from fine to coarse, no spectral norm", "cost"),
+        ("normalisation", "code: conditional batch norm", "conditional group norm",
+         "a batch holds samples of many levels; their statistics stay apart"),
+        ("discriminator", "SAGAN-like; code: six blocks, to 1024 channels",
+         "four blocks or five, to 128 channels", "cost"),
+        ("latents", "128 numbers", "64 numbers", "cost"),
+        ("frequency of levels", "each alike",
+         f"fc7 and fc8 {often:g} times as often as the others", "they need most of the training"),
+        ("region", "a crop, its distribution not known",
+         f"a rectangle, sides {s.least:g} to {s.most:g} of the picture's", "one rule for all"),
+        ("co-normalisation", "real and generated features jointly, form not known",
+         "a channel's deviation over both, without gradient",
+         "the mean cancels; features cannot be inflated"),
+        ("weight of features", "code: 0.1", f"{w.reconstruction:g}", "short runs"),
+        ("weight of diversity", "code: 0.1", f"{w.diversity:g}", "as there"),
+        ("bound of diversity", "none known", f"at most {w.limit:g}, with gradient",
+         "the ratio has no bound where z is ignored"),
+        ("pairs for diversity", "the whole batch", f"{w.pairs:.0%} of it", "cost"),
+        ("discriminator's images", "code: of fresh masks and latents",
+         "those of the generator's step", "saves a pass of the generator"),
+        ("optimiser", "code: Adam, 0.0001", f"Adam, {w.rate_g:g} and {w.rate_d:g}, falling",
+         "short runs of small networks"),
+        ("averaged weights", "not known; code: decay 0.999 without buffers",
+         "decay 0.999, buffers copied", "steadier samples"),
+        ("mirrored images", "code: half of them", "none; the classifier's are",
+         "more scenes are drawn instead"),
+    )
+
+
+DEVIATIONS = deviations()
