@@ -21,7 +21,7 @@ from synthbook.models import commit
 from synthbook.plots import pixels
 from synthbook.training import Run, train
 
-PAPERS = ("conditional-gans", "smis")
+PAPERS = ("bachgan", "conditional-gans", "smis")
 GAP = 2  # transparent pixels right of and below every picture
 
 
