@@ -30,8 +30,8 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Any]], caption: str = "",
 
 
 def interval(estimate: dict, digits: int = 3) -> str:
-    """`value [low, high]` of a stored estimate."""
-    return (f"{estimate['value']:.{digits}f} [{estimate['low']:.{digits}f}, "
+    """`value [low, high]` of a stored estimate; a narrow table breaks it before the bracket."""
+    return (f"{estimate['value']:.{digits}f} [{estimate['low']:.{digits}f},\N{NO-BREAK SPACE}"
             f"{estimate['high']:.{digits}f}]")
 
 

@@ -84,10 +84,12 @@ def control(family: Sequence[Member], ours: str, oracle: Measured) -> Figure:
     """
     figure = new_figure(7, 4.2)
     axes = figure.subplots()
-    for member in family:
-        inside, outside = member.mean(metric("mcsd")), member.mean(metric("mocd"))
-        if inside and outside:
-            point(axes, inside, outside, member.title, BLUE if member.title == ours else ORANGE)
+    means = {m.title: (m.mean(metric("mcsd")), m.mean(metric("mocd"))) for m in family}
+    known = {title: pair for title, pair in means.items() if all(pair)}
+    for title, pair in known.items():
+        others = [other for name, other in known.items() if name != title]
+        point(axes, *pair, title, BLUE if title == ours else ORANGE,
+              left=any(crowded(pair, other, oracle.value) for other in others))
     axes.axvline(oracle.value, color=GREEN, lw=1, ls=":")
     axes.annotate("oracle", (oracle.value, 1), xycoords=("data", "axes fraction"), color=GREEN,
                   xytext=(4, -4), textcoords="offset points", va="top", fontsize=9)
@@ -103,8 +105,17 @@ def control(family: Sequence[Member], ours: str, oracle: Measured) -> Figure:
     return figure
 
 
-def point(axes: Axes, x: Measured, y: Measured, name: str, colour: str) -> None:
-    """A model in the plane, with both intervals."""
+def crowded(pair: tuple[Measured, Measured], other: tuple[Measured, Measured],
+            width: float) -> bool:
+    """Whether the other point stands where this one's name would, on axes `width` wide."""
+    (x, y), (x_other, y_other) = ([m.value for m in one] for one in (pair, other))
+    return 0 <= x_other - x < 0.2 * width and 2 / 3 < y_other / y < 3 / 2
+
+
+def point(axes: Axes, x: Measured, y: Measured, name: str, colour: str,
+          left: bool = False) -> None:
+    """A model in the plane, with both intervals; its name right or left of it."""
     axes.errorbar(x.value, y.value, [[y.value - y.low], [y.high - y.value]],
                   [[x.value - x.low], [x.high - x.value]], color=colour, marker="o", ms=5, lw=1.2)
-    axes.annotate(name, (x.value, y.value), (6, 5), textcoords="offset points", fontsize=9)
+    axes.annotate(name, (x.value, y.value), (-6 if left else 6, 5), fontsize=9,
+                  ha="right" if left else "left", textcoords="offset points")
