@@ -259,6 +259,24 @@ def schedule(done: float, decay_to: float, decay_from: float = 0.5) -> float:
     return 1.0 + fallen * (decay_to - 1.0)
 
 
+def lazy(step: int, every: int) -> int:
+    """The factor of a term that is computed once in `every` steps, at their end; else 0.
+
+    Its mean over steps is one (StyleGAN2, Karras et al. 2020, section 3.1).
+    """
+    return every if (step + 1) % every == 0 else 0
+
+
+def exactly(network: nn.Module, *x: Tensor) -> Tensor:
+    """What a network makes of x in float32, whatever precision the loop has set for it.
+
+    Regularisers differentiate a gradient, and in bfloat16 on processors the second derivative of
+    the first convolution of a block comes out wrong, though losses and their gradients do not.
+    """
+    plain = extract_model_from_parallel(network)
+    return type(plain).forward(plain, *x)  # the loop's precision is set on the instance
+
+
 def check_finite(run: Run) -> None:
     """Stop a run whose losses are no longer numbers."""
     for name, value in run.terms.items():

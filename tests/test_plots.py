@@ -131,7 +131,8 @@ def test_tables_escape_what_they_are_given():
 
 
 def test_intervals_are_written_out():
-    assert reading.interval({"value": 0.12345, "low": 0.1, "high": 0.2}) == "0.123 [0.100,\xa00.200]"
+    found = reading.interval({"value": 0.12345, "low": 0.1, "high": 0.2})
+    assert found == "0.123 [0.100,\xa00.200]"
     assert reading.interval({"value": 2, "low": 1, "high": 3}, 1) == "2.0 [1.0,\xa03.0]"
 
 

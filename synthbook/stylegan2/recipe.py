@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from accelerate.utils import extract_model_from_parallel
-from torch import Tensor, nn
+from torch import Tensor
 
 from synthbook import losses
 from synthbook.datasets import dataset
@@ -18,7 +18,7 @@ from synthbook.datasets.cache import cached
 from synthbook.files import BookError
 from synthbook.stylegan2.discriminator import Discriminator
 from synthbook.stylegan2.network import Config, Mapping, Synthesis, config, every_row, mix
-from synthbook.training import Batch, Networks, Player, Recipe
+from synthbook.training import Batch, Networks, Player, Recipe, exactly, lazy
 
 PATH_DECAY = 0.99  # of the running mean of path lengths
 LOOKS = 64  # images in a probe and in a snapshot
@@ -59,25 +59,7 @@ def gamma(size: int) -> float:
     return (size / 64) ** 2
 
 
-def lazy(step: int, every: int) -> int:
-    """The factor of a term that is computed once in `every` steps, at their end; else 0.
-
-    Its mean over steps is one (Karras et al. 2020, section 3.1).
-    """
-    return every if (step + 1) % every == 0 else 0
-
-
 # ----------------------------------------------------------------------------- the losses
-
-
-def exactly(network: nn.Module, x: Tensor) -> Tensor:
-    """What a network makes of x in float32, whatever precision the loop has set for it.
-
-    Regularisers differentiate a gradient, and in bfloat16 on processors the second derivative of
-    the first convolution of a block comes out wrong, though losses and their gradients do not.
-    """
-    plain = extract_model_from_parallel(network)
-    return type(plain).forward(plain, x)  # the loop's precision is set on the instance
 
 
 def mixed_styles(setting: Setting, nets: Networks, count: int, device: torch.device) -> Tensor:
