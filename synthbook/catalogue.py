@@ -3,7 +3,8 @@
 A variant's name is a network's, with a suffix where its data differ: `groupdnet-light` is
 GroupDNet where all classes share an illumination, `groupdnet-8` and `groupdnet-40` know another
 number of classes. Suffixes go with `places`, whose knobs they turn. `bachgan-bank4` is BachGAN
-with a quarter of the memory bank.
+with a quarter of the memory bank. `controllable-3d-ground` is trained on cars on a ground of two
+tones, the plain name on white.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,12 +16,13 @@ from typing import Any
 from torch import nn
 from torch.utils.data import Dataset
 
-from synthbook import bachgan, judges, smis, stylegan2
+from synthbook import bachgan, controllable_3d, judges, smis, stylegan2
 from synthbook.bachgan import layout2im as boxed_layout2im
 from synthbook.bachgan import published as bachgan_published
 from synthbook.bachgan import recipe as bachgan_recipes
 from synthbook.bachgan.network import VARIANTS as BACHGAN
-from synthbook.baselines import bicyclegan, dscgan, layout2im, pix2pixhd, spade
+from synthbook.baselines import bicyclegan, decoders, dscgan, layout2im, pix2pixhd, spade
+from synthbook.controllable_3d import recipe as controllable_3d_recipes
 from synthbook.game import LayoutModel, Weights
 from synthbook.perceptual import vgg19
 from synthbook.semantic_pyramid import classifier as classifiers
@@ -44,6 +46,7 @@ STYLEGAN2_SMALL = {"smoke": {"count": 64, "batch": 4}, "laptop": {"count": 400, 
 PYRAMID_IMAGES = {"smoke": 64, "laptop": 2_000, "ablation": 80_000, "ship": 400_000}
 PYRAMID_SMALL = {"smoke": {"count": 64, "batch": 8, "lenient": True},
                  "laptop": {"count": 400, "batch": 8}}
+CONTROLLABLE_IMAGES = {"smoke": 64, "laptop": 1_600, "ablation": 60_000, "ship": 400_000}
 CLASSIFIER_IMAGES = {"smoke": 64, "laptop": 4_000, "ablation": 80_000, "ship": 160_000}
 FINE_JUDGE = "judges/segmenter-40"  # of the forty classes that BachGAN's boxes name
 JUDGE_IMAGES = {"smoke": 64, "laptop": 2_000, "ablation": 16_000, "ship": 48_000}
@@ -75,6 +78,7 @@ class Model:
     judge    : the judge of the data that it is trained on.
     rivals   : models that its distance to real images is compared with, layout by layout, by
                the names of their variants without a suffix.
+    built_on : the model whose weights it uses, where nothing is trained for it.
     """
 
     recipe: Callable[..., Recipe]
@@ -89,6 +93,7 @@ class Model:
     settings: dict[str, dict] = field(default_factory=lambda: SMALL)
     judge: str = "judges/segmenter"
     rivals: dict[str, str] = field(default_factory=dict)
+    built_on: str = ""
 
 
 def tuples(stored: dict) -> dict:
@@ -145,10 +150,25 @@ def stylegan2_model() -> Model:
 
 
 def pyramid_model(variant: str) -> Model:
-    """Semantic Pyramid or one of its variants, with the classifier that it mirrors."""
-    return Model(partial(pyramid_recipes.recipe, variant), pyramid_recipes.model, PYRAMID_IMAGES,
-                 ("generator", "classifier"), datasets=("places",), settings=PYRAMID_SMALL,
-                 judge="judges/classifier-residual")
+    """Semantic Pyramid, one of its variants, or decoders, with the classifier that they mirror."""
+    room = decoders if variant in decoders.VARIANTS else pyramid_recipes
+    rivals = {} if variant == "semantic-pyramid" else {
+        "semantic-pyramid": "semantic-pyramid/semantic-pyramid"}
+    return Model(partial(room.recipe, variant), room.model, PYRAMID_IMAGES,
+                 ("decoders" if room is decoders else "generator", "classifier"),
+                 datasets=("places",), settings=PYRAMID_SMALL, judge="judges/classifier-residual",
+                 rivals=rivals)
+
+
+def controllable_3d_model(variant: str, background: str = "white") -> Model:
+    """The 3D controllable model or one of its relatives, on cars before such a background."""
+    def assemble(stored: dict) -> nn.Module:
+        return controllable_3d.build(controllable_3d.Config(**stored["model"]))
+
+    small = {scale: {**small, "batch": 8} for scale, small in SMALL.items()}
+    return Model(partial(controllable_3d_recipes.recipe, variant, background=background), assemble,
+                 CONTROLLABLE_IMAGES, ("generator",), datasets=("cars",), settings=small,
+                 judge="judges/segmenter" + ("" if background == "white" else f"-{background}"))
 
 
 def classifier_model(architecture: str) -> Model:
@@ -220,6 +240,7 @@ KNOBS: dict[str, dict[str, Any]] = {  # suffix, and the knobs of `places` that i
 TURNED = ("smis/groupdnet", "smis/vspade", "smis/groupnet", "smis/mulnet")
 JUDGED = ("-8", "-40")  # other labels need another judge
 STRENGTHS = {"-b0": {"background": 0.0}, "-b50": {"background": 0.5}}  # else 1
+GROUNDED = ("no-condition",)  # differs only where backgrounds differ
 WEAKENED = ("bachgan", "spade-boxes", "random-3", "kin-3")
 
 MODELS: dict[str, Model] = {
@@ -228,10 +249,19 @@ MODELS: dict[str, Model] = {
     **{f"bachgan/{name}": bachgan_model(name) for name in (*BACHGAN, *BANKS)},
     "bachgan/layout2im": layout2im_model(),
     "stylegan2/stylegan2": stylegan2_model(),
-    **{f"semantic-pyramid/{name}": pyramid_model(name) for name in pyramid_recipes.VARIANTS},
+    "image2stylegan-pp/embedding": replace(stylegan2_model(), built_on="stylegan2/stylegan2"),
+    **{f"semantic-pyramid/{name}": pyramid_model(name)
+       for name in (*pyramid_recipes.VARIANTS, *decoders.VARIANTS)},
+    **{f"controllable-3d/{name}": controllable_3d_model(name)
+       for name in controllable_3d.VARIANTS if name not in GROUNDED},
+    **{f"controllable-3d/{name}-ground": controllable_3d_model(name, "ground")
+       for name in ("controllable-3d", "gan", *GROUNDED)},
     **{f"judges/{name}": classifier_model(name) for name in classifiers.ARCHITECTURES},
     "judges/segmenter": Model(judges.segmenter_recipe, segmenter_module, JUDGE_IMAGES,
-                              ("segmenter",)),
+                              ("segmenter",), datasets=(*DATASETS, "cars")),
+    "judges/segmenter-ground": Model(partial(judges.segmenter_recipe, background="ground"),
+                                     segmenter_module, JUDGE_IMAGES, ("segmenter",),
+                                     datasets=("cars",)),
     "judges/reader": Model(judges.reader_recipe, reader_module, READER_IMAGES, ("reader",),
                            datasets=("faces",)),
 }
@@ -249,4 +279,6 @@ MODELS |= {f"bachgan/{name}{suffix}": turned(
            for suffix, knobs in STRENGTHS.items() for name in WEAKENED}
 DEFAULTS = {"smis": "smis/groupdnet", "bachgan": "bachgan/bachgan",
             "stylegan2": "stylegan2/stylegan2",
-            "semantic-pyramid": "semantic-pyramid/semantic-pyramid", "judges": "judges/segmenter"}
+            "image2stylegan-pp": "image2stylegan-pp/embedding",
+            "semantic-pyramid": "semantic-pyramid/semantic-pyramid",
+            "controllable-3d": "controllable-3d/controllable-3d", "judges": "judges/segmenter"}

@@ -21,19 +21,26 @@ from synthbook.datasets.generated import Generated
 from synthbook.datasets.places import MOODS
 from synthbook.datasets.traits import trait_table
 from synthbook.files import BookError, data_dir, read_record, write_json
+from synthbook.image2stylegan_pp import measure as image2stylegan_pp
 from synthbook.metrics import Estimate, Extractor
-from synthbook.semantic_pyramid.classifier import ARCHITECTURES, accuracy_rows
+from synthbook.semantic_pyramid import measure as semantic_pyramid
+from synthbook.semantic_pyramid.classifier import (
+    ARCHITECTURES,
+    ResidualClassifier,
+    accuracy_rows,
+)
 from synthbook.smis import measure as smis
 from synthbook.stylegan2 import measure as stylegan2
 from synthbook.yardsticks import BUDGETS, SEED, Budget, Setup, predict
 
-PAPERS = {"smis": smis, "bachgan": bachgan, "stylegan2": stylegan2}
-Judge = judges.Segmenter | judges.Reader
+PAPERS = {"smis": smis, "bachgan": bachgan, "stylegan2": stylegan2,
+          "image2stylegan-pp": image2stylegan_pp, "semantic-pyramid": semantic_pyramid}
+Judge = judges.Segmenter | judges.Reader | ResidualClassifier
 
 
 @lru_cache(maxsize=4)
 def judge_for(judge: str, data: str, size: int) -> Judge:
-    """The `judge` of a dataset: `judges/segmenter`, `…-8`, `…-40`, or `judges/reader`."""
+    """The `judge` of a dataset: `judges/segmenter`, `…-8`, `…-40`, `judges/reader` and others."""
     return models.load(f"{judge}@{data}-{size}-s0")
 
 

@@ -42,9 +42,15 @@ class Name:
         return f"{self.model}@{self.dataset}-{self.size}-s{self.seed}"
 
     @property
+    def trained(self) -> "Name":
+        """The model whose weights are used: another one where nothing is trained for this."""
+        base = MODELS[self.model].built_on if self.model in MODELS else ""
+        return replace(self, model=base) if base else self
+
+    @property
     def weights(self) -> Path:
         """Where the shipped weights are; the record beside them ends in `.json`."""
-        return data_dir() / "weights" / f"{self}.safetensors"
+        return data_dir() / "weights" / f"{self.trained}.safetensors"
 
 
 def parse(text: str, scale: str = "ship") -> Name:
@@ -82,6 +88,9 @@ def recipe(name: Name, scale: str, root: Path | None = None) -> Recipe:
     if root is not None and scale != "paper":
         raise BookError(f"--data goes with --scale paper; at {scale} the data are drawn")
     model = MODELS[name.model]
+    if name.trained != name:
+        raise BookError(f"nothing is trained for {name}: it uses the weights of {name.trained}; "
+                        "train that")
     if scale == "paper" and model.paper:
         return paper_recipe(name, root)
     if name.dataset in REAL:

@@ -18,6 +18,7 @@ from synthbook.files import BookError, write_json
 CLAIMS = [pytest.param(slug, c, id=f"{slug}-{c.id}")
           for slug in claims.slugs() for c in claims.claims_of(slug)]
 SEEDS = range(5)
+REFERENCES = ("oracle", "floor", "trivial", "retrieval", "untrained")
 
 
 # -------------------------------------------------------------------------- the files
@@ -29,7 +30,7 @@ def test_a_claim_is_complete_and_its_test_measures_what_it_asks(slug, claim):
     assert claim.data.rpartition("-")[0] in models.DATASETS
     assert all(m in models.MODELS for m in claim.models) or claim.needs
     stored = {"model": "fabricated", "metrics": {m: around(0.5) for m in claim.metrics},
-              "references": {"oracle": {m: around(0.5) for m in claim.metrics}}}
+              "references": {row: {m: around(0.5) for m in claim.metrics} for row in REFERENCES}}
     results = {m.partition("/")[2]: evidence.Result(stored, claim.scale)
                for m in (*claim.models, *claim.measurements)}
     measured = verdict.TESTS[claim.test](results)

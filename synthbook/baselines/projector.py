@@ -11,17 +11,18 @@ Axes: B batch, h w pixels of a layer, L rows, Z latent.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from synthbook.image2stylegan_pp.embedding import Embedding, start
-from synthbook.image2stylegan_pp.energy import percept
-from synthbook.image2stylegan_pp.features import Taps
-from synthbook.image2stylegan_pp.recipe import checked_target
+from synthbook.files import BookError
+from synthbook.metrics.estimate import check_images
 from synthbook.stylegan2 import StyleGAN2, every_row
+
+Look = Callable[[Tensor], dict[int, Tensor]]  # images to features (B, C, h, w) by layer
 
 LATENTS = 10_000  # for the mean and the deviation of w
 
@@ -71,25 +72,33 @@ def white(n: Tensor) -> Tensor:
     return n * torch.rsqrt(n.square().mean((2, 3), keepdim=True) + 1e-8)
 
 
-def project(model: StyleGAN2, x: Tensor, taps: Taps, settings: Projection = Projection(),
-            seed: int = 0) -> Embedding:
-    """The w in W, and the noise, that make images look like x (B, 3, H, W) in [-1, 1]."""
-    checked_target(model, x)
+def project(model: StyleGAN2, x: Tensor, look: Look, layers: tuple[int, ...],
+            settings: Projection = Projection(), seed: int = 0) -> tuple[Tensor, list[Tensor]]:
+    """The w in W, and the noise, that make images look like x (B, 3, H, W) in [-1, 1].
+
+    look, layers : the network whose features are compared, and at which of its layers.
+
+    Returns w (B, L, Z), equal in all rows, and strength * noise for every layer.
+    """
+    size = model.config.size
+    if check_images(x).shape[2:] != (size, size):
+        raise BookError(f"images: this generator makes (B, 3, {size}, {size}); got "
+                        f"{tuple(x.shape)}")
     generator = torch.Generator().manual_seed(seed)
-    at = start(model, len(x), seed=seed)
     with torch.no_grad():
         spread = model.mapping(model.latents(LATENTS, seed)).var(0).sum().sqrt()
-        wanted = [taps(x)[k] for k in taps.percept]
+        seen = look(x)
+        wanted = [seen[k] for k in layers]
     noise = [torch.randn(len(x), 1, size, size, generator=generator).to(x).requires_grad_()
              for size in model.config.sizes]
-    w = at.w[:, 0].clone().requires_grad_()
-    everywhere = x.new_ones(1, 1, *x.shape[2:])
+    w = model.mean_w[None].repeat(len(x), 1).requires_grad_()
     adam = torch.optim.Adam([w, *noise], settings.rate, (0.9, 0.999))
     for step in range(settings.steps):
-        size = settings.jitter * spread * max(0.0, 1 - step / settings.steps / settings.settle) ** 2
-        shaken = w + size * torch.randn(w.shape, generator=generator).to(w)
-        seen = taps(model.synthesis(shaken, noise))
-        loss = percept(everywhere, [seen[k] for k in taps.percept], wanted)
+        shake = settings.jitter * spread * max(
+            0.0, 1 - step / settings.steps / settings.settle) ** 2
+        shaken = w + shake * torch.randn(w.shape, generator=generator).to(w)
+        seen = look(model.synthesis(shaken, noise))
+        loss = sum((seen[k] - y).square().mean((1, 2, 3)) for k, y in zip(layers, wanted))
         loss = loss + settings.regulated * sum(map(agreement, noise))
         leaves = [w, *noise]
         for leaf, gradient in zip(leaves, torch.autograd.grad(loss.sum(), leaves), strict=True):
@@ -99,5 +108,5 @@ def project(model: StyleGAN2, x: Tensor, taps: Taps, settings: Projection = Proj
         with torch.no_grad():
             for n in noise:
                 n.copy_(white(n))
-    added = tuple(a.detach() for a in model.synthesis.scaled(noise))
-    return Embedding(every_row(w.detach(), model.config).clone(), added, at.first)
+    added = [a.detach() for a in model.synthesis.scaled(noise)]
+    return every_row(w.detach(), model.config).clone(), added

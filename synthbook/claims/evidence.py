@@ -77,7 +77,8 @@ def find(model: str, data: str, seed: int, scale: str) -> Result:
         if found not in ORDER or ORDER.index(found) < ORDER.index(scale):
             raise Missing(f"{what} of {name} at scale {scale}: it was at {found}")
     rivals_are_those(result)
-    return Result(result, trained["scale"], str(trained.get("commit", "unknown")))
+    made = trained if name.trained == name else result  # else nothing was trained for it
+    return Result(result, trained["scale"], str(made.get("commit", "unknown")))
 
 
 def rivals_are_those(result: dict) -> None:
@@ -91,7 +92,8 @@ def rivals_are_those(result: dict) -> None:
 def measured(name: str) -> Result:
     """What was measured on data alone: `data/results/NAME.json`, made by its `command`.
 
-    Its `rows` hold estimates for each strength of a knob: `KEY at strength 0.5` is a metric.
+    Its `rows` hold estimates for each strength of a knob or each level of features: `KEY at
+    strength 0.5` or `KEY at conv5` is a metric.
     Raises Missing where there is none.
     """
     path = evaluation.result_path(name)
@@ -101,8 +103,9 @@ def measured(name: str) -> Result:
     metrics = {}
     try:
         for row in stored["rows"]:
-            at = f" at strength {row['strength']:g}"
-            metrics |= {key + at: value for key, value in row.items() if key != "strength"}
+            at = row["level"] if "level" in row else f"strength {row['strength']:g}"
+            metrics |= {f"{key} at {at}": value for key, value in row.items()
+                        if key not in ("level", "strength")}
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise BookError(f"{path} is damaged: restore it, or run {stored['command']}") from error
     return Result({"model": name, "commit": stored["commit"], "metrics": metrics,
@@ -129,9 +132,10 @@ def alike(results: Iterable[Result]) -> None:
 def retrain(names: Iterable[models.Name], scale: str) -> None:
     """Train each model by the command line and put its weights and record in their place.
 
-    Runs are kept in `runs/claims`; one that was broken off goes on.
+    Runs are kept in `runs/claims`; one that was broken off goes on. Of a model that uses another's
+    weights that one is trained.
     """
-    for name in names:
+    for name in dict.fromkeys(name.trained for name in names):
         folder = Path("runs") / "claims" / str(name)
         made = folder / f"{name}.safetensors"
         command = [sys.executable, "-m", "synthbook", "train", str(name), "--scale", scale,

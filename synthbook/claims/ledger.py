@@ -10,7 +10,13 @@ from typing import Any
 import yaml
 
 from synthbook import scale as scales
-from synthbook.claims import bachgan, evidence, history, smis  # noqa: F401  (register tests)
+from synthbook.claims import evidence, history
+from synthbook.claims import (  # noqa: F401  (register tests)
+    bachgan,
+    image2stylegan_pp,
+    semantic_pyramid,
+    smis,
+)
 from synthbook.claims.verdict import (
     TESTS,
     Condition,

@@ -111,7 +111,9 @@ def equation_table() -> HTML:
     rows = []
     for slug in equations.slugs():
         for e in equations.equations_of(slug):
-            name = f'{slug}: <a href="{slug}{page}#equation-{e.label}">{text(e.says)}</a>'
+            name = f"{slug}: {text(e.says)}"
+            if (CHECKOUT / "chapters" / f"{slug}.ipynb").exists():
+                name = f'{slug}: <a href="{slug}{page}#equation-{e.label}">{text(e.says)}</a>'
             code = [f"<code>{text(p.name.rpartition(':')[2])}</code>, {link(p)}" for p in e.code]
             tests = [link(t, t.name.rpartition("::")[2]) for t in e.tests]
             rows.append([name, text(e.where), "<br>".join([*code, *tests])])

@@ -195,6 +195,10 @@ def deviations(own: Settings = Settings()) -> tuple[tuple[str, str, str, str], .
         ("attribute-level feature transfer", "procedure not known",
          "an affine warp of activations, then W_l and Mk_n towards the result",
          "from the parts that are known"),
+        ("rates where orders are compared", "not told",
+         "each order's best pair of four, on other portraits", "equal effort for all"),
+        ("edits are judged", "by eye", "by a reader of portraits that no objective looks through",
+         "numbers with intervals"),
     )
 
 

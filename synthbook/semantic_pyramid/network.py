@@ -22,6 +22,7 @@ from synthbook.layers import check_shape
 from synthbook.semantic_pyramid.levels import (
     FC7,
     FC8,
+    LEVELS,
     MAPS,
     Shapes,
     check_features,
@@ -217,14 +218,15 @@ class SemanticPyramid(nn.Module):
     """Generator and classifier together: from a reference picture to pictures that share a level.
 
     classifier : has `shapes`, `pyramid(image)` and `freeze()`; it comes to its end frozen.
+    levels     : those that it was ever given alone; all but for specialists.
     """
 
-    def __init__(self, config: Config, classifier: nn.Module):
+    def __init__(self, config: Config, classifier: nn.Module, levels: Sequence[str] = LEVELS):
         super().__init__()
         if classifier.shapes != config.shapes:
             raise ValueError(f"the classifier's levels are {classifier.shapes}, the generator's "
                              f"{config.shapes}")
-        self.config = config
+        self.config, self.levels = config, tuple(levels)
         self.generator, self.classifier = Generator(config), classifier.freeze()
 
     def prepare(self, picture: Picture) -> Tensor:

@@ -115,7 +115,9 @@ def model(stored: dict) -> SemanticPyramid:
     shape = Config(**sizes)
     if "classifier" not in stored:  # the published one has no setting of its own
         return SemanticPyramid(shape, VGG16(shape.categories, shape.size))
-    return SemanticPyramid(shape, Classifier(stored_config(stored["classifier"])))
+    often = stored["sampling"]["frequency"]
+    return SemanticPyramid(shape, Classifier(stored_config(stored["classifier"])),
+                           [name for name, share in zip(LEVELS, often) if share])
 
 
 # ----------------------------------------------------------------------------- the losses

@@ -49,7 +49,7 @@ def slugs() -> list[str]:
 
 
 def equations_of(slug: str, root: Path = CHECKOUT, folder: Path = FOLDER) -> list[Equation]:
-    """The equations of a paper's chapter, in the chapter's order.
+    """The equations of a paper's chapter, in the chapter's order; before it is written, the file's.
 
     slug   : the paper.
     root   : the repository; chapters and tests are in no wheel.
@@ -58,8 +58,9 @@ def equations_of(slug: str, root: Path = CHECKOUT, folder: Path = FOLDER) -> lis
     BookError where a symbol, a test or a label does not exist, or a labelled equation of the
     chapter has no row.
     """
-    stated = labels(root / "chapters" / f"{slug}.ipynb")
+    chapter = root / "chapters" / f"{slug}.ipynb"
     found = {row["label"]: equation(slug, row, root) for row in rows(folder / f"{slug}.yml")}
+    stated = labels(chapter) if chapter.exists() else list(found)
     for label in found:
         if label not in stated:
             raise BookError(f"chapters/{slug}.ipynb has no equation {label}: label it, or remove "
