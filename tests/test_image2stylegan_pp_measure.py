@@ -155,7 +155,7 @@ def test_an_embedding_copied_into_itself_changes_nothing():
     assert rows["outside_copy"].value == rows["beyond"].value == 0
     assert rows["kid_copy_minus_average"].value == 0
     mixed = copied.copies(own)
-    assert mixed["fidelity_copy"].value > mixed["fidelity_average"].value
+    assert max(mixed[f"fidelity_{how}"].value for how in ("copy", "average")) < quantities.BEST
     assert mixed["beyond"].value == 0 < mixed["outside_copy"].value
     assert copied.for_layers(own.model, 8, {"channels": 0.5}) == {"channels": (0, 5)}
 

@@ -23,7 +23,7 @@ FLOORS = {
     2: ("game", "training", "checkpoints", "discriminators", "datasets", "metrics", "published",
         "yardsticks"),
     1: ("perceptual", "layers", "losses", "scale", "device", "files", "plots",
-        "exercises", "reading", "attempts"),
+        "exercises", "reading", "attempts", "streams"),
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 PAPERS = {"smis", "bachgan", "semantic_pyramid", "controllable_3d", "stylegan2",

@@ -21,10 +21,10 @@ from synthbook.image2stylegan_pp.blocks import Candidate, Loss
 from synthbook.image2stylegan_pp.features import Seen
 from synthbook.image2stylegan_pp.masks import checked_rows
 from synthbook.metrics import psnr
+from synthbook.streams import stream
 from synthbook.stylegan2 import StyleGAN2, every_row
 
 NOISES = ("own", "first", "fresh", "none")
-FRESH = 2**32  # added to a seed: noise has another stream than the latents
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class Turn:
 
 def draw(model: StyleGAN2, count: int, seed: int) -> tuple[Tensor, ...]:
     """Strength * n for `count` images: the first are the same whatever the count."""
-    generator = torch.Generator().manual_seed(seed + FRESH)
+    generator = stream("noise", seed)
     drawn = [model.synthesis.draw_noise(1, generator) for _ in range(count)]
     added = model.synthesis.scaled([torch.cat(maps) for maps in zip(*drawn)])
     return tuple(a.detach() for a in added)

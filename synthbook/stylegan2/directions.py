@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from synthbook.files import BookError
+from synthbook.streams import stream
 from synthbook.stylegan2.network import StyleGAN2
 
 PENALTY = 1e-3  # of ridge regression, as a share of the mean variance of w
@@ -125,7 +126,7 @@ def find(w: Tensor, readings: Tensor, names: Sequence[str], *, conditional: bool
 def observed(model: StyleGAN2, read: Read, count: int, seed: int = 0,
              batch: int = 64) -> tuple[Tensor, Tensor]:
     """Styles (count, Z) of samples and what is read from their images, (count, T)."""
-    generator = torch.Generator().manual_seed(seed + 2**33)  # another stream than the latents
+    generator = stream("observed noise", seed)
     styles, readings = [], []
     for z in model.latents(count, seed).split(batch):
         w = model.styles(z)
@@ -152,7 +153,7 @@ def effects(render: Render, read: Read, directions: Directions, w: Tensor) -> Te
 
 def fixed_noise(model: StyleGAN2, seed: int = 0, batch: int = 64) -> Render:
     """The model's synthesis with the same noise for all images, in [-1, 1]."""
-    noise = model.synthesis.draw_noise(1, torch.Generator().manual_seed(seed))
+    noise = model.synthesis.draw_noise(1, stream("fixed noise", seed))
 
     def render(w: Tensor) -> Tensor:
         return torch.cat([model.synthesis(part, noise).clamp(-1, 1) for part in w.split(batch)])

@@ -21,6 +21,7 @@ from synthbook.datasets.generated import to_image
 from synthbook.datasets.traits import TRAITS
 from synthbook.judges import JUDGES, PROPOSES
 from synthbook.metrics import Estimate
+from synthbook.streams import stream
 from synthbook.stylegan2.directions import (
     Directions,
     effects,
@@ -59,7 +60,7 @@ def noise_rows(model: StyleGAN2, count: int, seed: int) -> Row:
     `strength_L`: what a layer's noise is multiplied by; `reach_L`: its absolute value over the
     standard deviation of the features that it is added to.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = stream("noise", seed)
     w = model.styles(model.latents(count, seed))
     one, other = (model.synthesis.draw_noise(count, generator) for _ in range(2))
     with features_of(model) as found:
@@ -98,7 +99,7 @@ def path_rows(model: StyleGAN2, count: int, seed: int, batch: int = 32) -> Row:
     The path length regulariser pulls the second number towards 0: equal steps in W then change
     images equally (Karras et al. 2020, section 3.2).
     """
-    generator, lengths = torch.Generator().manual_seed(seed), []
+    generator, lengths = stream("paths", seed), []
     with torch.no_grad():
         styles = every_row(model.styles(model.latents(count, seed)), model.config)
     for part in styles.split(batch):
@@ -256,7 +257,7 @@ class Setup(yardsticks.Setup):
         It knows a few pictures only, shifted and noisy, and takes one trait for another.
         """
         few = images[:REPEATED].repeat(-(-len(images) // REPEATED), 1, 1, 1)[:len(images)]
-        grain = torch.randn(few.shape, generator=torch.Generator().manual_seed(seed))
+        grain = torch.randn(few.shape, generator=stream("grain", seed))
         spoilt = (few.roll(few.shape[-1] // 3, -1) + 0.4 * grain).clamp(-1, 1)
         wrong = replace(directions, steps=directions.steps.roll(1, 0))
         return self.likeness(spoilt) | control(self.steered(model, wrong, seed))

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from synthbook.files import BookError
 from synthbook.layers import check_shape
+from synthbook.streams import stream
 from synthbook.stylegan2.layers import EqualLinear, ModulatedConv, activate, double
 
 Edit = Callable[[str, Tensor], Tensor]
@@ -244,8 +245,7 @@ class StyleGAN2(nn.Module):
 
     def latents(self, count: int, seed: int = 0) -> Tensor:
         """z, (count, Z): the same for the same seed."""
-        generator = torch.Generator().manual_seed(seed)
-        z = torch.randn(count, self.config.latent, generator=generator)
+        z = torch.randn(count, self.config.latent, generator=stream("latents", seed))
         return z.to(self.mean_w.device)
 
     def styles(self, z: Tensor, truncation: float = 1.0) -> Tensor:
@@ -262,7 +262,7 @@ class StyleGAN2(nn.Module):
 def sample(model: StyleGAN2, count: int, seed: int = 0, truncation: float = 1.0,
            batch: int = 64) -> Tensor:
     """`count` images (count, 3, H, W) in [-1, 1], the same for the same seed; `batch` at a time."""
-    generator = torch.Generator().manual_seed(seed + 2**32)  # another stream than the latents
+    generator = stream("noise", seed)
 
     def noise(images: int) -> list[Tensor]:  # one image after the other, whatever the batch
         drawn = (model.synthesis.draw_noise(1, generator) for _ in range(images))
