@@ -182,9 +182,13 @@ class Reader(nn.Module):
     @torch.no_grad()
     def readings(self, image: Tensor, eye: int = JUDGES, batch: int = 64) -> Tensor:
         """(N, 3, H, W) to (N, T): every trait's distance from its mean, in deviations."""
+        return torch.cat([self.read(part, eye) for part in image.split(batch)])
+
+    def read(self, image: Tensor, eye: int = JUDGES) -> Tensor:
+        """The same, all at once and with its gradient."""
         graded, mean, deviation = constants(self.config, image.device)
-        found = torch.cat([self.eyes[eye](part) for part in image.split(batch)])
-        return torch.where(graded, found, (found.sigmoid() - mean) / deviation)
+        seen = self.eyes[eye](image)
+        return torch.where(graded, seen, (seen.sigmoid() - mean) / deviation)
 
     def features(self, image: Tensor) -> Tensor:
         """(B, 3, H, W) to (B, D): means and spreads of the two deepest levels, for KID and FD."""

@@ -29,6 +29,7 @@ FIGURES: dict[str, Callable[..., Any]] = {
     "smis-borrow": later("smis", "borrow"),
     "smis-morph": later("smis", "morph"),
     "bachgan-boxes": later("bachgan", "boxes"),
+    "stylegan2-traits": later("stylegan2", "traits"),
     "smis-paint-faces": lambda: later("smis", "paint")(None, "faces"),
 }
 
@@ -37,5 +38,6 @@ FIGURES: dict[str, Callable[..., Any]] = {
 PAGE_MODELS: dict[str, Callable[..., Any]] = {
     "smis": later("smis", "page_model"),
     "bachgan": later("bachgan", "page_model"),
+    "stylegan2": later("stylegan2", "page_model"),
     "figures/handles": later("handles", "page_model"),
 }

@@ -10,17 +10,20 @@ section 3.2, for the Euclidean metric and two traits).
 Axes: B images, T traits, Z latent.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from synthbook.files import BookError
+from synthbook.files import BookError, read_tensors, write_tensors
 from synthbook.streams import stream
 from synthbook.stylegan2.network import StyleGAN2
 
 PENALTY = 1e-3  # of ridge regression, as a share of the mean variance of w
+STORED = ("mean", "level", "gradients", "steps", "fit")
 SWING = 1.0  # readings are set to this many deviations below and above the data's mean
 
 Render = Callable[[Tensor], Tensor]  # w (B, Z) to images (B, 3, H, W)
@@ -67,6 +70,23 @@ class Directions:
     def brought(self, w: Tensor, trait: int, level: float) -> Tensor:
         """w (B, Z) moved so far that a trait's promised reading becomes `level`."""
         return self.moved(w, trait, level - self.predicted(w)[:, trait])
+
+
+def write(path: Path, directions: Directions, about: dict[str, str]) -> None:
+    """Store directions as safetensors, with the words `about` what they were found with."""
+    write_tensors(path, {name: getattr(directions, name) for name in STORED},
+                  {**about, "names": json.dumps(directions.names)})
+
+
+def read(path: Path) -> tuple[Directions, dict[str, str]]:
+    """Stored directions and what is told about them; BookError where the file holds none."""
+    tensors, about = read_tensors(path)
+    try:
+        names = tuple(json.loads(about["names"]))
+        return Directions(names, *(tensors[name] for name in STORED)), about
+    except (KeyError, ValueError) as error:
+        raise BookError(f"{path} holds no directions: run python data/make/directions.py"
+                        ) from error
 
 
 def ridge(w: Tensor, readings: Tensor, penalty: float = PENALTY) -> Tensor:
