@@ -43,7 +43,7 @@ def model():
 
 
 def first(model):
-    return {one.name: one.value for one in ours.controls(model.module)}
+    return {one.name: one.value for one in ours.controls(model.module, ours.SITTER)}
 
 
 def image(model, **changed):
@@ -79,7 +79,7 @@ def test_readings_are_those_of_the_judging_network(model):
 
 def test_every_control_does_something(model):
     other = torch.Generator().manual_seed(5)
-    for one in ours.controls(model.module):
+    for one in ours.controls(model.module, ours.SITTER):
         changed = one.random(1, other)
         assert (image(model, **{one.name: changed}) - image(model)).abs().max() > 0.01, one.name
 

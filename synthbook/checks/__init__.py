@@ -7,7 +7,8 @@ from typing import Any
 
 from synthbook.exercises import Exercise, Verdict, mark, read_words
 
-CHAPTERS = ("data", "conditional-gans", "measuring", "smis", "bachgan", "claims")
+CHAPTERS = ("data", "conditional-gans", "measuring", "smis", "bachgan", "stylegan2",
+            "claims")
 
 
 @functools.cache

@@ -29,7 +29,9 @@ FIGURES: dict[str, Callable[..., Any]] = {
     "smis-borrow": later("smis", "borrow"),
     "smis-morph": later("smis", "morph"),
     "bachgan-boxes": later("bachgan", "boxes"),
+    "bachgan-boxes-street": lambda: later("bachgan", "boxes")("street"),
     "stylegan2-traits": later("stylegan2", "traits"),
+    "stylegan2-traits-56": lambda: later("stylegan2", "traits")(56),
     "smis-paint-faces": lambda: later("smis", "paint")(None, "faces"),
 }
 

@@ -15,13 +15,14 @@ from synthbook.figures.inputs import Draw, Sliders
 from synthbook.figures.outputs import Caption, Change, Image
 from synthbook.files import data_dir
 from synthbook.judges import Reader
+from synthbook.streams import stream
 from synthbook.stylegan2 import StyleGAN2
 from synthbook.stylegan2.directions import Directions, read
 from synthbook.stylegan2.turning import Turned
 
 MODEL = "stylegan2/stylegan2@faces-32-s0"
 READER = "judges/reader@faces-32-s0"
-SITTER = 41  # seed of the portrait that a reader sees first
+SITTER = 37  # seed of the portrait that a reader sees first
 TRUNCATION = 0.8
 
 
@@ -38,17 +39,16 @@ def page_model(network: StyleGAN2, data: str = "faces") -> PageModel:
 def around(network: StyleGAN2, directions: Directions, reader: Reader) -> PageModel:
     """The page model of a network, directions in its W and the reader that judges them."""
     module = Turned(network, directions, reader).eval()
-    return PageModel(module, {one.name: one.random for one in controls(module)},
+    return PageModel(module, {one.name: one.random for one in controls(module, SITTER)},
                      ("image", "readings"))
 
 
-def controls(module: Turned) -> tuple[Draw, Draw, Sliders, Sliders]:
-    """Latent, noise, truncation and traits, as they are at first."""
-    generator = torch.Generator().manual_seed(SITTER)
+def controls(module: Turned, sitter: int) -> tuple[Draw, Draw, Sliders, Sliders]:
+    """Latent and noise of a seed, truncation and traits, as they are at first."""
     names = module.reader.config.names
-    return (Draw("z", "Another person", torch.randn(1, module.model.config.latent,
-                                                    generator=generator)),
-            Draw("noise", "Other noise", torch.randn(1, sum(module.areas), generator=generator)),
+    noise = torch.randn(1, sum(module.areas), generator=stream("figure", sitter))
+    return (Draw("z", "Another person", module.model.latents(1, sitter)),
+            Draw("noise", "Other noise", noise),
             Sliders("truncation", "Truncation", torch.full((1, 1), TRUNCATION), ("psi",),
                     step=0.05),
             Sliders("levels", "Traits", torch.zeros(1, len(names)), names, -2.0, 2.0, 0.25))
@@ -60,13 +60,17 @@ def shipped() -> PageModel:
     return page_model(models.load(MODEL))
 
 
-def traits() -> Figure:
-    """Draw a portrait, turn its traits; the judge's readings of all of them stand below it."""
+def traits(sitter: int = SITTER) -> Figure:
+    """Draw a portrait, turn its traits; the judge's readings of all of them stand below it.
+
+    `sitter` is the seed of the portrait that stands there first.
+    """
     model = shipped()
     read_out = ", ".join(f"{name} {{{t}}}" for t, name in
                          enumerate(model.module.reader.config.names))
     return Figure(
-        "stylegan2-traits", controls(model.module), model, MODEL,
+        "stylegan2-traits" + ("" if sitter == SITTER else f"-{sitter}"),
+        controls(model.module, sitter), model, MODEL,
         outputs=(Image("image", "Portrait", caption=Caption(
                      "readings", f"A judge reads, in deviations: {read_out}", 1)),
                  Change("image", "What changed"),
