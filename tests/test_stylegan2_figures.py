@@ -5,10 +5,11 @@ import json
 import pytest
 import torch
 
+from synthbook import models
 from synthbook.datasets.traits import NAMES, TRAITS
 from synthbook.figures import stylegan2 as ours
 from synthbook.figures.export import Limits, exported
-from synthbook.files import BookError, write_tensors
+from synthbook.files import BookError, data_dir, write_tensors
 from synthbook.judges import Reader, ReaderConfig
 from synthbook.stylegan2 import Config, StyleGAN2
 from synthbook.stylegan2.directions import Directions, read, write
@@ -112,3 +113,9 @@ def test_directions_survive_a_round_trip_and_others_are_refused(tmp_path):
     write_tensors(path, {"mean": torch.zeros(3)}, {"names": "[]"})
     with pytest.raises(BookError, match="holds no directions: run python data/make/directions.py"):
         read(path)
+
+
+def test_the_directions_that_ship_are_those_of_the_weights_that_ship():
+    about = read(data_dir() / "results" / "stylegan2" / "directions-32.safetensors")[1]
+    for part, name in (("weights", ours.MODEL), ("reader", ours.READER)):
+        assert about[part] == models.record(models.parse(name).weights)["sha256"], name
