@@ -9,6 +9,7 @@ from synthbook.semantic_pyramid import (
     LEVELS,
     Config,
     Discriminator,
+    Generator,
     Sampling,
     SemanticPyramid,
     level,
@@ -91,6 +92,23 @@ def test_a_supplied_level_a_latent_and_a_category_matter(features, k):
     assert not torch.equal(image, made(Z, features, nothing(SHAPES, 3), CATEGORY))
     assert not torch.equal(image, made(Z + 1, features, masks, CATEGORY))
     assert not torch.equal(image, made(Z, features, masks, CATEGORY.roll(1)))
+
+
+def test_at_first_features_are_louder_than_what_grows_from_noise():
+    shapes = ((24, 16, 16), (48, 8, 8), (72, 4, 4), (96, 4, 4), (128, 2, 2), (64,), (10,))
+    torch.manual_seed(0)
+    model = Generator(Config(shapes, 10, 32))
+    grown, fed = [], []
+    for block, feed in zip(model.blocks, model.feeds):
+        block.register_forward_hook(lambda module, given, out: grown.append(out.detach().std()))
+        feed.register_forward_hook(lambda module, given, out: fed.append(out.detach().std()))
+    x = [torch.randn(8, *shape).relu() for shape in shapes]
+    category = torch.arange(8)
+    model(torch.randn(8, 64), [None] * 7, [None] * 7, category)
+    alone = grown[:]
+    model(torch.randn(8, 64), x, only(shapes, 8, *range(7)), category)
+    for noise, features in zip(alone, fed[2:]):  # conv5 first; the vectors are fed before
+        assert 0.05 < noise < features / 2
 
 
 def test_samples_do_not_mix(features):

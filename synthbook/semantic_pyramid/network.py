@@ -32,6 +32,9 @@ from synthbook.semantic_pyramid.masks import Masks, check_masks, masked, only
 from synthbook.semantic_pyramid.pictures import Picture, prepare
 
 NORMS = ("group", "batch")
+# Gains of the first weights. Where no spectral norm holds all layers at one scale, what grows from
+# noise block after block would drown the features that are added to it: it begins quiet.
+QUIET, KEPT, LOUD = 0.3, 0.7, 4.0  # ends of the noise's branches, their shortcuts, features
 
 
 @dataclass(frozen=True)
@@ -75,9 +78,9 @@ class Config:
             raise ValueError(f"widths of groups of eight, not {self.channels}")
 
 
-def normed(layer: nn.Module, spectral: bool) -> nn.Module:
-    """The layer with Xavier-uniform weights (gain: root of two) and no bias, or spectral norm."""
-    nn.init.xavier_uniform_(layer.weight, 2**0.5)
+def normed(layer: nn.Module, spectral: bool, gain: float = 2**0.5) -> nn.Module:
+    """The layer with Xavier-uniform weights of a gain and a bias of zero, or spectral norm."""
+    nn.init.xavier_uniform_(layer.weight, gain)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
     return spectral_norm(layer) if spectral else layer
@@ -116,8 +119,8 @@ class Block(nn.Module):
         self.up, s = up, config.spectral
         self.norm_0, self.norm_1 = (ConditionalNorm(c, config) for c in (inputs, outputs))
         self.conv_0 = normed(nn.Conv2d(inputs, outputs, 3, 1, 1, bias=False), s)
-        self.conv_1 = normed(nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False), s)
-        self.skip = normed(nn.Conv2d(inputs, outputs, 1), s)
+        self.conv_1 = normed(nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False), s, QUIET)
+        self.skip = normed(nn.Conv2d(inputs, outputs, 1), s, KEPT)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """(B, C, h, w) to (B, C', h, w), or twice that size with `up`; y (B, E)."""
@@ -158,14 +161,15 @@ class Generator(nn.Module):
         hidden, deepest = shapes[FC7][0], shapes[MAPS - 1][1]
         self.start = normed(nn.Linear(config.latent, config.categories), s)
         self.widen = normed(nn.Linear(config.categories, hidden), s)
-        self.spread = normed(nn.Linear(hidden, c[-1] * deepest**2), s)
+        self.spread = normed(nn.Linear(hidden, c[-1] * deepest**2), s, QUIET)
         sides = [shape[1] for shape in shapes[:MAPS]]
         inputs = (*c[1:], c[-1])
         before = (*sides[1:], deepest)
         self.blocks = nn.ModuleList(Block(inputs[k], c[k], sides[k] == 2 * before[k], config)
                                     for k in range(MAPS))
         self.feeds = nn.ModuleList(
-            [*(normed(nn.Conv2d(shapes[k][0], c[k], 1, bias=False), s) for k in range(MAPS)),
+            [*(normed(nn.Conv2d(shapes[k][0], c[k], 1, bias=False), s, LOUD)
+               for k in range(MAPS)),
              *(normed(nn.Linear(*shapes[k], *shapes[k], bias=False), s) for k in (FC7, FC8))])
         self.attention = (None if config.attended is None
                           else SelfAttention(c[config.attended], s))
