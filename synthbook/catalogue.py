@@ -16,7 +16,7 @@ from typing import Any
 from torch import nn
 from torch.utils.data import Dataset
 
-from synthbook import bachgan, controllable_3d, judges, smis, stylegan2
+from synthbook import bachgan, controllable_3d, headings, judges, smis, stylegan2
 from synthbook.bachgan import layout2im as boxed_layout2im
 from synthbook.bachgan import published as bachgan_published
 from synthbook.bachgan import recipe as bachgan_recipes
@@ -165,10 +165,13 @@ def controllable_3d_model(variant: str, background: str = "white") -> Model:
     def assemble(stored: dict) -> nn.Module:
         return controllable_3d.build(controllable_3d.Config(**stored["model"]))
 
+    suffix = "" if background == "white" else f"-{background}"
     small = {scale: {**small, "batch": 8} for scale, small in SMALL.items()}
     return Model(partial(controllable_3d_recipes.recipe, variant, background=background), assemble,
                  CONTROLLABLE_IMAGES, ("generator",), datasets=("cars",), settings=small,
-                 judge="judges/segmenter" + ("" if background == "white" else f"-{background}"))
+                 judge="judges/pose" + suffix,
+                 rivals={} if variant == "controllable-3d" else {
+                     "controllable-3d": "controllable-3d/controllable-3d" + suffix})
 
 
 def classifier_model(architecture: str) -> Model:
@@ -198,6 +201,11 @@ def segmenter_module(stored: dict) -> nn.Module:
 def reader_module(stored: dict) -> nn.Module:
     """A reader of traits from its stored config."""
     return judges.Reader(judges.ReaderConfig(**tuples(stored)))
+
+
+def heading_module(stored: dict) -> nn.Module:
+    """The judge of cars from its stored config."""
+    return headings.HeadingJudge(headings.HeadingConfig(**tuples(stored)))
 
 
 def smis_paper(data: str, root: Path) -> Recipe:
@@ -262,6 +270,9 @@ MODELS: dict[str, Model] = {
     "judges/segmenter-ground": Model(partial(judges.segmenter_recipe, background="ground"),
                                      segmenter_module, JUDGE_IMAGES, ("segmenter",),
                                      datasets=("cars",)),
+    **{f"judges/pose{suffix}": Model(partial(headings.heading_recipe, **knobs), heading_module,
+                                     JUDGE_IMAGES, ("judge",), datasets=("cars",))
+       for suffix, knobs in (("", {}), ("-ground", {"background": "ground"}))},
     "judges/reader": Model(judges.reader_recipe, reader_module, READER_IMAGES, ("reader",),
                            datasets=("faces",)),
 }

@@ -14,8 +14,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from synthbook import judges, metrics, models
+from synthbook import headings, judges, metrics, models
 from synthbook.bachgan import measure as bachgan
+from synthbook.controllable_3d import table as controllable_3d
 from synthbook.datasets import dataset
 from synthbook.datasets.generated import Generated
 from synthbook.datasets.places import MOODS
@@ -34,8 +35,9 @@ from synthbook.stylegan2 import measure as stylegan2
 from synthbook.yardsticks import BUDGETS, SEED, Budget, Setup, predict
 
 PAPERS = {"smis": smis, "bachgan": bachgan, "stylegan2": stylegan2,
-          "image2stylegan-pp": image2stylegan_pp, "semantic-pyramid": semantic_pyramid}
-Judge = judges.Segmenter | judges.Reader | ResidualClassifier
+          "image2stylegan-pp": image2stylegan_pp, "semantic-pyramid": semantic_pyramid,
+          "controllable-3d": controllable_3d}
+Judge = judges.Segmenter | judges.Reader | headings.HeadingJudge | ResidualClassifier
 
 
 @lru_cache(maxsize=4)
@@ -119,13 +121,17 @@ def evaluate_judge(name: models.Name, stored: dict, scale: str, weights) -> dict
     data = dataset(name.dataset, "test", size=name.size, seed=SEED, count=count,
                    **stored["config"]["knobs"])
     items = [data[i] for i in range(count)]
-    images = torch.stack([item["image"] for item in items])
+    images, rows = torch.stack([item["image"] for item in items]), {}
     if isinstance(judge, judges.Reader):
         return judges.agreement_rows(judge, images, trait_table(data, count))
     if isinstance(judge, tuple(ARCHITECTURES.values())):
         return accuracy_rows(judge, images, torch.stack([item["category"] for item in items]),
                              len(MOODS) if name.dataset == "places" else None)
-    return evaluate_segmenter(judge, data, images, torch.stack([item["label"] for item in items]))
+    if isinstance(judge, headings.HeadingJudge):
+        alone = dataset(name.dataset, "test", size=name.size, seed=SEED, count=count, most=1,
+                        **stored["config"]["knobs"])
+        rows = headings.heading_rows(judge, [alone[i] for i in range(count)])
+    return rows | evaluate_segmenter(judge, data, images, torch.stack([item["label"] for item in items]))
 
 
 def evaluate_segmenter(judge: judges.Segmenter, data: Generated, images: Tensor,

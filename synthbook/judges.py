@@ -1,7 +1,8 @@
 """Judges: networks trained on the truth, which measure what generators make.
 
 A judge sees nothing but the final image. Its features are the book's second feature space
-beside ImageNet's. The segmenter labels pixels; the reader says which traits a portrait has.
+beside ImageNet's. The segmenter labels pixels; the reader says which traits a portrait has. The
+judge of how cars stand is in :mod:`synthbook.headings`.
 """
 
 from dataclasses import dataclass, field

@@ -19,7 +19,7 @@ FLOORS = {
     5: ("claims", "figures", "checks"),
     4: ("catalogue", "models", "evaluation", "measuring"),
     3: ("smis", "bachgan", "semantic_pyramid", "controllable_3d", "stylegan2",
-        "image2stylegan_pp", "conditional_gans", "baselines", "judges"),
+        "image2stylegan_pp", "conditional_gans", "baselines", "judges", "headings"),
     2: ("game", "training", "checkpoints", "discriminators", "datasets", "metrics", "published",
         "yardsticks"),
     1: ("perceptual", "layers", "losses", "scale", "device", "files", "plots",
