@@ -64,7 +64,7 @@ class Recipe:
     decay_from : share of the run after which they fall.
     augment  : changes a batch at random on the device, the same for all players of a step.
     sample   : from fixed latents, images (N, 3, H, W) to keep as a snapshot.
-    probe    : quick scalars on fixed validation data, logged with every snapshot.
+    probe    : quick scalars on fixed validation data, logged with every snapshot; words, too.
     """
 
     config: Any
@@ -78,7 +78,7 @@ class Recipe:
     decay_from: float = 0.5
     augment: Callable[[Batch], Batch] | None = None
     sample: Callable[[Networks], Tensor] | None = None
-    probe: Callable[[Networks], dict[str, float]] | None = None
+    probe: Callable[[Networks], dict[str, float | str]] | None = None
     snapshots: int = 16
     accumulate: int = 1
     workers: int = 0

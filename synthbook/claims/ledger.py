@@ -13,6 +13,7 @@ from synthbook import scale as scales
 from synthbook.claims import evidence, history
 from synthbook.claims import (  # noqa: F401  (register tests)
     bachgan,
+    controllable_3d,
     image2stylegan_pp,
     semantic_pyramid,
     smis,

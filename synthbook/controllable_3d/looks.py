@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from synthbook.controllable_3d.cameras import Camera, orbit, project
+from synthbook.controllable_3d.collapse import found as collapses
 from synthbook.controllable_3d.composition import each_alone
 from synthbook.controllable_3d.losses import residuals
 from synthbook.controllable_3d.network import Controllable3D, Turn
@@ -36,13 +37,15 @@ def projections(scene: Scene, size: int) -> Tensor:
 
 
 @torch.no_grad()
-def probe(model: nn.Module, critic: nn.Module, real: Tensor) -> dict[str, float]:
+def probe(model: nn.Module, critic: nn.Module, real: Tensor
+          ) -> dict[str, float | str]:
     """Scores and variety on real pictures (B, 3, H, W) and as many samples, and how objects are.
 
     `spread` is the samples' standard deviation over that of real pictures, a mean over pixels.
     `area` is the share of a picture that a primitive covers, `filled` how much of it the object
     does. `offset` is the distance of the object's middle from the primitive's centre, pixels, and
-    `depth` and `colour` are the residuals of the warp after a turn, means over the object.
+    `depth` and `colour` are the residuals of the warp after a turn, means over the object. What
+    :mod:`.collapse` finds is told, too.
     """
     draws = model.draw(len(real), fixed()).to(real.device)
     picture = model(draws)
@@ -54,7 +57,7 @@ def probe(model: nn.Module, critic: nn.Module, real: Tensor) -> dict[str, float]
     alpha, area = picture.layers.alpha, picture.rendered.alpha.mean()
     away = centroids(alpha) - projections(model.arrange(draws), model.config.size)
     found |= {"area": float(area), "filled": float(alpha.mean() / area),
-              "offset": float(away.norm(dim=-1).median())}
+              "offset": float(away.norm(dim=-1).median()), **collapses(picture, real)}
     which = torch.arange(len(real), device=real.device) % model.config.primitives
     turn = Turn(which, torch.full_like(which, math.radians(DEGREES), dtype=real.dtype))
     first, second = model(draws, turn)[1]

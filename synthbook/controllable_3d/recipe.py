@@ -204,7 +204,7 @@ def assembled(setting: Setting, data: Callable[[], Dataset], held: Callable[[], 
     def networks() -> dict[str, nn.Module]:
         return {"generator": build(setting.model), "discriminator": discriminator(setting)}
 
-    def look(nets: Networks) -> dict[str, float]:
+    def look(nets: Networks) -> dict[str, float | str]:
         device = next(nets["generator"].parameters()).device
         return probe(nets["generator"], nets["discriminator"], held().to(device))
 
