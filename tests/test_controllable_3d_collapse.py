@@ -55,7 +55,7 @@ def test_one_primitive_that_does_all_is_named_whichever_it_is(which):
 
 
 def test_a_background_that_draws_the_objects_is_named():
-    told = named(fabricated(background=pictures(4, seed=3)))
+    told = named(fabricated(background=REAL))
     assert told.startswith("the background draws the objects")
     tones = torch.linspace(0.7, 1, 4)[:, None, None, None].expand(4, 3, 16, 16)
     assert named(fabricated(background=tones)) == ""
@@ -63,7 +63,7 @@ def test_a_background_that_draws_the_objects_is_named():
 
 def test_several_are_named_together():
     alpha = fabricated().rendered.alpha
-    told = named(fabricated(refined=0 * alpha, background=pictures(4, seed=3)))
+    told = named(fabricated(refined=0 * alpha, background=REAL))
     assert told.count(";") == 1 and "alpha is 0" in told and "background" in told
 
 

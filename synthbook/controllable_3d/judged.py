@@ -22,13 +22,13 @@ from synthbook.controllable_3d.measure import (
     shifted,
 )
 from synthbook.controllable_3d.network import Controllable3D
-from synthbook.controllable_3d.poses import Pose
+from synthbook.controllable_3d.poses import Pose, yaw
 from synthbook.controllable_3d.scenes import Scene
 from synthbook.headings import HeadingJudge, apart, bearings
 from synthbook.metrics.estimate import Estimate, mean_estimate
 from synthbook.streams import stream
 
-AWAY = 0.6  # scene units by which one object is put before or behind another
+AWAY = 0.5  # scene units by which one object is put before or behind another
 DIFFER = 0.1  # on the scale [0, 1]: pixels of two objects that are less apart cannot be told
 REACH = 0.6  # scene units from the origin within which handles are drawn anew
 
@@ -59,9 +59,9 @@ def read_yaws(model: Controllable3D, scene: Scene, judge: HeadingJudge) -> Tenso
     told = torch.cat([judge.angles(*part) for part in zip(images.split(64), mask.split(64))])
     seen = (mask > 0.5).float().mean((1, 2)) >= LEAST
     places = scene.pose.translation[..., ::2]
-    yaw = told.view(places.shape[:2]) - bearings(places, scene.camera.extrinsics)
-    well = inside(projections(scene, size), size) & seen.view_as(yaw)
-    return torch.where(well, yaw, torch.nan)
+    found = told.view(places.shape[:2]) - bearings(places, scene.camera.extrinsics)
+    well = inside(projections(scene, size), size) & seen.view_as(found)
+    return torch.where(well, found, torch.nan)
 
 
 def median_estimate(values: Tensor, units: Tensor, seed: int = 0) -> Estimate:
@@ -118,15 +118,21 @@ def slip(model: Controllable3D, scene: Scene, judge: HeadingJudge) -> Estimate:
 
 
 def ahead(scene: Scene, by: float) -> Scene:
-    """The first two primitives alone, the second so far behind the first, seen by the camera."""
+    """The first two primitives alone, the second so far behind the first, seen by the camera.
+
+    Both are turned so that the camera sees their sides: else long ones would stand in one another.
+    """
     centre, place = scene.camera.centre, scene.pose.translation
     away = (place[:, 0] - centre) * place.new_tensor([1.0, 0.0, 1.0])
     put = place[:, 0] + by * away / away.norm(dim=1, keepdim=True)
     put = torch.stack([put[:, 0], place[:, 1, 1], put[:, 2]], 1)
     moved = torch.cat([place[:, :1], put[:, None], place[:, 2:]], 1)
+    sideways = yaw(torch.pi / 2 - bearings(moved[:, :1, ::2], scene.camera.extrinsics))
+    rotation = torch.cat([sideways.expand(-1, 2, -1, -1), scene.pose.rotation[:, 2:]], 1)
     keep = torch.zeros_like(scene.keep)
     keep[:, :2] = True
-    return scene._replace(pose=scene.pose._replace(translation=moved), keep=keep)
+    pose = scene.pose._replace(rotation=rotation, translation=moved)
+    return scene._replace(pose=pose, keep=keep)
 
 
 def order(model: Controllable3D, scene: Scene, judge: HeadingJudge) -> Tensor:
