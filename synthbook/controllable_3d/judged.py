@@ -139,7 +139,8 @@ def order(model: Controllable3D, scene: Scene, judge: HeadingJudge) -> Tensor:
     """T4: where two objects overlap, the share of pixels that show the nearer one, (B, 2).
 
     Once the second is behind the first, once before it. A pixel shows the object to whose own
-    picture it is closer; nan where they do not overlap or look alike.
+    picture it is closer; nan where they do not overlap or look alike. The outermost pixels of the
+    nearer one do not count: they mix it with what is behind.
     """
     found = []
     for by in (AWAY, -AWAY):
@@ -148,7 +149,8 @@ def order(model: Controllable3D, scene: Scene, judge: HeadingJudge) -> Tensor:
         single = [model.render(only(placed, k)).image for k in (0, 1)]
         near, far = single if by > 0 else single[::-1]
         differ = (near - far).abs().mean(1) / 2 > DIFFER
-        where = differ & (cars_in(judge, near) > 0.5) & (cars_in(judge, far) > 0.5)
+        edge = F.max_pool2d((cars_in(judge, near) <= 0.5).float()[:, None], 3, 1, 1)[:, 0]
+        where = differ & (edge == 0) & (cars_in(judge, far) > 0.5)
         right = ((both - near).abs().mean(1) < (both - far).abs().mean(1)) & where
         found.append(right.sum((1, 2)) / where.sum((1, 2)))  # 0 / 0 is nan
     return torch.stack(found, 1)
