@@ -131,7 +131,8 @@ def evaluate_judge(name: models.Name, stored: dict, scale: str, weights) -> dict
         alone = dataset(name.dataset, "test", size=name.size, seed=SEED, count=count, most=1,
                         **stored["config"]["knobs"])
         rows = headings.heading_rows(judge, [alone[i] for i in range(count)])
-    return rows | evaluate_segmenter(judge, data, images, torch.stack([item["label"] for item in items]))
+    labels = torch.stack([item["label"] for item in items])
+    return rows | evaluate_segmenter(judge, data, images, labels)
 
 
 def evaluate_segmenter(judge: judges.Segmenter, data: Generated, images: Tensor,
