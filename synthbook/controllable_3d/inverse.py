@@ -52,7 +52,7 @@ def pose_of_numbers(numbers: Tensor) -> Pose:
 
 
 def fit(target: Tensor, start: Tensor, colour: Tensor, camera: Camera, steps: int = 150,
-        rate: float = 0.03, soft: float = 4.0, kind: str = "cuboid") -> Found:
+        rate: float = 0.03, soft: float = 2.0, kind: str = "cuboid") -> Found:
     """Move, turn and stretch primitives until their picture is the target's; Adam.
 
     The edges of both pictures begin `soft` pixels wide and sharpen: a gradient is felt only where
@@ -75,6 +75,8 @@ def fit(target: Tensor, start: Tensor, colour: Tensor, camera: Camera, steps: in
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
+        with torch.no_grad():  # beyond the bound there is no gradient that leads back
+            numbers[..., 3:].clamp_(min=SMALLEST)
         path.append(numbers.detach().clone())
         losses.append(loss.detach())
     return Found(torch.stack(path), torch.stack(losses))
