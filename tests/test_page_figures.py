@@ -203,6 +203,7 @@ def test_a_finger_paints(browser, readers):
     tab, _ = readers["http"].open("index.html", has_touch=True, viewport=PHONE)
     figure = started(tab, "index.html")[0]
     canvas = figure.root.get_by_role("application").first
+    canvas.scroll_into_view_if_needed()
     with figure.seen("a tap"):
         for u in (0.2, 0.5, 0.8):
             box = canvas.bounding_box()
