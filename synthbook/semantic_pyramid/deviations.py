@@ -22,6 +22,8 @@ def deviations(w: Weights = Weights(), s: Sampling = Sampling()
          "else fc8 is a label, not a feature"),
         ("generator", "code: 512 to 64 channels, spectral norm",
          f"{widths} channels from fine to coarse, no spectral norm", "cost"),
+        ("before features are added", "the residual block as it is; code: under spectral norm",
+         "its output, scaled to deviation 1", "else what grows from noise drowns fine features"),
         ("normalisation", "code: conditional batch norm", "conditional group norm",
          "a batch holds samples of many levels; their statistics stay apart"),
         ("discriminator", "SAGAN-like; code: six blocks, to 1024 channels",

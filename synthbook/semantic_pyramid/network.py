@@ -1,10 +1,11 @@
 """The generator that mirrors a classifier: every block is given its level's features, or nothing.
 
-    out_l = Block_l(out_{l+1}, y) + Feed_l(f_l m_l)
+    out_l = N(Block_l(out_{l+1}, y)) + Feed_l(f_l m_l)
 
 [paper, figure 3] From noise, deepest block first; block l has the resolution of level l. The mask
 multiplies the features before a convolution without bias, so that a level that is not supplied
-adds exactly zero, and the sum comes after the residual block. Widths and the rest are [code].
+adds exactly zero, and the sum comes after the residual block. N, :func:`level_off`, is [ours]
+and stands where no spectral norm does. Widths and the rest are [code].
 
 Axes: B batch, C channels, H W pixels, Z latent, K categories.
 """
@@ -32,9 +33,7 @@ from synthbook.semantic_pyramid.masks import Masks, check_masks, masked, only
 from synthbook.semantic_pyramid.pictures import Picture, prepare
 
 NORMS = ("group", "batch")
-# Gains of the first weights. Where no spectral norm holds all layers at one scale, what grows from
-# noise block after block would drown the features that are added to it: it begins quiet.
-QUIET, KEPT, LOUD = 0.3, 0.7, 4.0  # ends of the noise's branches, their shortcuts, features
+LOUD = 4.0  # gain of the features' first weights: they begin louder than what comes from noise
 
 
 @dataclass(frozen=True)
@@ -119,8 +118,8 @@ class Block(nn.Module):
         self.up, s = up, config.spectral
         self.norm_0, self.norm_1 = (ConditionalNorm(c, config) for c in (inputs, outputs))
         self.conv_0 = normed(nn.Conv2d(inputs, outputs, 3, 1, 1, bias=False), s)
-        self.conv_1 = normed(nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False), s, QUIET)
-        self.skip = normed(nn.Conv2d(inputs, outputs, 1), s, KEPT)
+        self.conv_1 = normed(nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False), s)
+        self.skip = normed(nn.Conv2d(inputs, outputs, 1), s)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """(B, C, h, w) to (B, C', h, w), or twice that size with `up`; y (B, E)."""
@@ -128,6 +127,15 @@ class Block(nn.Module):
         if self.up:
             h, skip = doubled(h), doubled(skip)
         return self.conv_1(F.relu(self.norm_1(self.conv_0(h), y))) + skip
+
+
+def level_off(x: Tensor) -> Tensor:
+    """Each sample (C, h, w) of (B, C, h, w) with mean 0 and deviation 1.
+
+    What grows from noise, block after block, would drown the features that are added to it: nothing
+    else holds it back where the generator has no spectral norm [ours].
+    """
+    return F.group_norm(x, 1)
 
 
 class SelfAttention(nn.Module):
@@ -161,7 +169,7 @@ class Generator(nn.Module):
         hidden, deepest = shapes[FC7][0], shapes[MAPS - 1][1]
         self.start = normed(nn.Linear(config.latent, config.categories), s)
         self.widen = normed(nn.Linear(config.categories, hidden), s)
-        self.spread = normed(nn.Linear(hidden, c[-1] * deepest**2), s, QUIET)
+        self.spread = normed(nn.Linear(hidden, c[-1] * deepest**2), s)
         sides = [shape[1] for shape in shapes[:MAPS]]
         inputs = (*c[1:], c[-1])
         before = (*sides[1:], deepest)
@@ -203,7 +211,8 @@ class Generator(nn.Module):
         side = config.shapes[MAPS - 1][1]
         x, y = self.spread(x).view(len(z), -1, side, side), self.embed(category)
         for k in reversed(range(MAPS)):
-            x = fed(self.blocks[k](x, y), k)
+            x = self.blocks[k](x, y)
+            x = fed(x if config.spectral else level_off(x), k)
             x = self.attention(x) if k == config.attended else x
         return torch.tanh(self.colour(doubled(F.relu(self.norm(x)))))
 
