@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,6 +25,7 @@ from synthbook.datasets.traits import trait_table
 from synthbook.files import BookError, data_dir, read_record, write_json
 from synthbook.image2stylegan_pp import measure as image2stylegan_pp
 from synthbook.metrics import Estimate, Extractor
+from synthbook.metrics.estimate import blocks_estimate
 from synthbook.semantic_pyramid import measure as semantic_pyramid
 from synthbook.semantic_pyramid.classifier import (
     ARCHITECTURES,
@@ -86,32 +88,22 @@ def evaluate(text: str, *, scale: str = "ship", seed: int = 0,
     if not 0 <= seed < 2**32:
         raise BookError(f"seed {seed} is out of range: choose 0 to 4294967295")
     stored = models.record(Path(weights) if weights is not None else name.weights)
-    rows, reference, rivals = {}, {}, {}
+    rows, reference = {}, {}
     if name.model.startswith("judges/"):
         rows = evaluate_judge(name, stored, scale, weights)
     else:
         setup = setup_for(name, stored["config"]["knobs"], BUDGETS[scale])
-        rivals = rivals_of(name)
-        rows, reference = setup.evaluate(
-            models.load(str(name), weights=weights), seed,
-            {called: models.load(str(rival)) for called, rival in rivals.items()})
-    return {"model": str(name), "scale": scale, "seed": seed, "commit": models.commit(),
-            "device": "cpu", "weights": stored["sha256"], "images": stored["images"],
-            "rivals": {str(rival): models.record(rival.weights)["sha256"]
-                       for rival in rivals.values()},
-            "metrics": {k: v.as_dict() for k, v in rows.items()},
-            "references": {row: {k: v.as_dict() for k, v in values.items()}
-                           for row, values in reference.items()}}
-
-
-def rivals_of(name: models.Name) -> dict[str, models.Name]:
-    """The models that a model is compared with layout by layout, as far as they are trained.
-
-    By the name of the variant, without the suffix of the data that both are trained on.
-    """
-    model = models.MODELS[name.model]
-    found = {called: replace(name, model=rival) for called, rival in model.rivals.items()}
-    return {called: rival for called, rival in found.items() if rival.weights.exists()}
+        rows, reference = setup.evaluate(models.load(str(name), weights=weights), seed)
+    result = {"model": str(name), "scale": scale, "seed": seed, "commit": models.commit(),
+              "device": "cpu", "weights": stored["sha256"], "images": stored["images"],
+              "rivals": {}, "metrics": {k: v.as_dict() for k, v in rows.items()},
+              "references": {row: {k: v.as_dict() for k, v in values.items()}
+                             for row, values in reference.items()}}
+    for called, rival in models.MODELS[name.model].rivals.items():
+        path = result_path(replace(name, model=rival))
+        if path.exists():
+            compare(result, called, read_record(path, "model", "metrics", "references"))
+    return result
 
 
 def evaluate_judge(name: models.Name, stored: dict, scale: str, weights) -> dict[str, Estimate]:
@@ -153,10 +145,43 @@ def result_path(name: models.Name | str) -> Path:
 
 
 def save(result: dict) -> Path:
-    """Store a result for the chapters and the ledger."""
-    path = result_path(result["model"])
+    """Store a result for the chapters and the ledger; models whose rival it is, compare anew."""
+    path, name = result_path(result["model"]), models.parse(result["model"])
     write_json(path, result)
+    for model, known in models.MODELS.items():
+        other = result_path(replace(name, model=model))
+        for called in (c for c, rival in known.rivals.items() if rival == name.model):
+            if other.exists():
+                theirs = read_record(other, "model", "metrics", "references")
+                if compare(theirs, called, result):
+                    write_json(other, theirs)
     return path
+
+
+def compare(result: dict, called: str, rival: dict) -> bool:
+    """Add to a result by how much each of its KIDs is below or above that of a rival.
+
+    `kid_judge` becomes `kid_judge_minus_CALLED`, from the differences in each block: both answered
+    the same conditions, and were held against the same real images, so that what a block adds to
+    both cancels. That it was so the floors tell, real images against real ones: unless they agree
+    block by block nothing is added, and False returned.
+    """
+    def blocks(values: dict) -> dict[str, list[float]]:
+        return {key: value["blocks"] for key, value in values.items()
+                if "kid_judge" in key and "_minus_" not in key and "blocks" in value}
+
+    floors = [blocks(r["references"].get("floor", {})) for r in (result, rival)]
+    if not floors[0] or floors[0].keys() != floors[1].keys() or not all(
+            np.allclose(floors[0][key], floors[1][key], atol=1e-6) for key in floors[0]):
+        return False
+    mine, theirs = blocks(result["metrics"]), blocks(rival["metrics"])
+    for key in mine.keys() & theirs.keys():
+        like = result["metrics"][key]
+        parts = torch.tensor(mine[key]).double() - torch.tensor(theirs[key]).double()
+        found = blocks_estimate(parts, like["n"], like["extractor"])
+        result["metrics"][key.replace("kid_judge", f"kid_judge_minus_{called}")] = found.as_dict()
+    result["rivals"][rival["model"]] = rival["weights"]
+    return True
 
 
 def stored(text: str) -> dict:

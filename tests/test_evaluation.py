@@ -9,7 +9,7 @@ import pytest
 import torch
 from layouts import TINY
 
-from synthbook import bachgan, evaluation, files, game, judges, models, stylegan2
+from synthbook import bachgan, evaluation, files, game, judges, metrics, models, stylegan2
 from synthbook.baselines import spade
 from synthbook.datasets.things import things
 from synthbook.files import BookError
@@ -80,7 +80,7 @@ def test_a_smis_result_has_its_rows_and_references(book, quick):
         assert set(result["references"][row]) == wanted
     assert set(result["references"]["floor"]) == {"kid_judge", "fd_judge"}
     for estimate in result["metrics"].values():
-        assert set(estimate) == {"value", "low", "high", "n", "extractor"}
+        assert set(estimate) - {"blocks"} == {"value", "low", "high", "n", "extractor"}
     assert json.loads(json.dumps(result)) == result
     oracle, trivial = (result["references"][k] for k in ("oracle", "trivial"))
     assert trivial["mcsd"]["value"] == trivial["lpips"]["value"] == 0
@@ -107,10 +107,45 @@ def test_a_model_is_compared_with_the_rival_and_by_the_judge_of_its_own_data(boo
         shutil.copy(path, path.with_name(name))
         shutil.move(path, path.with_name(path.name.replace("groupdnet", "groupdnet-8")))
     (book / "data" / "weights" / "judges" / "segmenter@places-32-s0.safetensors").unlink()
-    result = evaluation.evaluate("smis/groupdnet-8@places-32-s0", scale="smoke")
-    assert result["metrics"]["kid_judge_minus_vspade"]["value"] == 0  # it is the same network
-    rival = models.parse("smis/vspade-8@places-32-s0")
-    assert result["rivals"] == {str(rival): models.record(rival.weights)["sha256"]}
+    rival, net = "smis/vspade-8@places-32-s0", "smis/groupdnet-8@places-32-s0"
+    first = evaluation.evaluate(net, scale="smoke")
+    assert first["rivals"] == {} and "kid_judge_minus_vspade" not in first["metrics"]
+    evaluation.save(first)
+    evaluation.save(evaluation.evaluate(rival, scale="smoke"))  # whichever is evaluated last
+    weights = models.record(models.parse(rival).weights)["sha256"]
+    for result in (evaluation.stored(net), evaluation.evaluate(net, scale="smoke")):
+        assert result["metrics"]["kid_judge_minus_vspade"]["value"] == 0  # it is the same network
+        assert result["rivals"] == {rival: weights}
+
+
+PLAIN = Extractor("judge", 12, lambda x: x.flatten(1))
+
+
+def kid_of(model, real, fake):
+    """A result with nothing in it but a KID and the floor it is read beside."""
+    found, floor = ({"kid_judge": metrics.kid(real, images, PLAIN).as_dict()}
+                    for images in (fake, real.flip(0) / 2))
+    return {"model": model, "weights": model, "rivals": {}, "metrics": found,
+            "references": {"floor": floor}}
+
+
+def test_comparing_blocks_is_comparing_pictures():
+    """A KID difference from two stored results is that of the two sets of pictures."""
+    real, mine, theirs = torch.rand(3, 60, 3, 2, 2, generator=torch.Generator().manual_seed(0))
+    result = kid_of("a", real, mine)
+    assert evaluation.compare(result, "b", json.loads(json.dumps(kid_of("b", real, theirs))))
+    wanted = metrics.kid_difference(real, mine, theirs, PLAIN)
+    found = result["metrics"]["kid_judge_minus_b"]
+    assert [found[k] for k in ("value", "low", "high")] == pytest.approx(
+        [wanted.value, wanted.low, wanted.high], abs=1e-7)
+    assert found["n"] == wanted.n and result["rivals"] == {"b": "b"}
+
+
+def test_results_against_other_real_pictures_are_not_compared():
+    real, other, mine = torch.rand(3, 60, 3, 2, 2, generator=torch.Generator().manual_seed(0))
+    result = kid_of("a", real, mine)
+    assert not evaluation.compare(result, "b", kid_of("b", other, mine))
+    assert result["rivals"] == {} and set(result["metrics"]) == {"kid_judge"}
 
 
 BOXES = {"bachgan/bachgan": {}, "bachgan/spade-boxes": {"condition": "boxes", "maps": 0},
@@ -162,7 +197,7 @@ def test_stylegan2_and_its_judge_have_results(book, quick, monkeypatch):
                        "precision_psi_0.5", "noise_share", "strength_32.1", "reach_4.1",
                        "path_length", "path_spread"} < set(result["metrics"])
     for estimate in result["metrics"].values():
-        assert set(estimate) == {"value", "low", "high", "n", "extractor"}
+        assert set(estimate) - {"blocks"} == {"value", "low", "high", "n", "extractor"}
     assert json.loads(json.dumps(result)) == result
     value = lambda row, key: result["references"][row][key]["value"]
     assert value("copies", "copying") > 0.9 > value("floor", "copying")

@@ -152,8 +152,9 @@ def test_an_embedding_copied_into_itself_changes_nothing():
         a[:1].expand(20, -1, -1, -1) for a in own.at.first))
     rows = copied.copies(replace(own, at=same))
     assert rows["fidelity_copy"].value == rows["fidelity_average"].value == quantities.BEST
-    assert rows["outside_copy"].value == rows["beyond"].value == 0
-    assert rows["kid_copy_minus_average"].value == 0
+    # the same portrait at two places of a batch may differ by a rounding
+    assert max(rows["outside_copy"].value, rows["beyond"].value) < 1e-6
+    assert abs(rows["kid_copy_minus_average"].value) < 1e-6
     mixed = copied.copies(own)
     assert max(mixed[f"fidelity_{how}"].value for how in ("copy", "average")) < quantities.BEST
     assert mixed["beyond"].value == 0 < mixed["outside_copy"].value
@@ -177,7 +178,7 @@ def table(tmp_path_factory):
         model.synthesis.strengths.fill_(0.1)
         setup = measure.Setup(Judge(), {"judge": MEANS}, "faces", 32, {}, Budget(40, 3, 2, 24))
         setup.__dict__["taps"] = looking()
-        return setup.evaluate(model, 0, {})
+        return setup.evaluate(model, 0)
 
 
 def test_the_table_has_all_that_claims_read_beside_its_references(table):

@@ -6,7 +6,7 @@ and a deliberately broken model are all painters, and go through the same lines.
 to a layout to see whether the picture follows there, and stays as it was elsewhere.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -323,21 +323,13 @@ class Setup(yardsticks.Setup):
             rows |= {f"{source}_{key}": value for key, value in found.items()}
         return rows
 
-    def evaluate(self, model: nn.Module, seed: int,
-                 rivals: Mapping[str, nn.Module]) -> tuple[Row, Rows]:
-        """Every metric of a model, and the reference rows.
-
-        seed   : of Layout2Im's latents.
-        rivals : models by name, to whose distance from real images the model's is compared.
-        """
+    def evaluate(self, model: nn.Module, seed: int) -> tuple[Row, Rows]:
+        """Every metric of a model, and the reference rows; `seed` is of Layout2Im's latents."""
         painter = Model(model, self.memory, seed)
         maps = painter.maps(self.asked)
         images = painter(self.asked, maps)
         rows = self.row(painter, maps, images)
         if painter.recalls:
             rows |= self.held(painter) | self.exchanged(painter, images)
-        for name, rival in rivals.items():
-            theirs = Model(rival, self.memory, seed)(self.asked)
-            rows[f"kid_judge_minus_{name}"] = self.closer(images, theirs)
         random = self.memory.maps(self.asked, "random", 1)
         return rows, self.references | {"broken": self.row(Broken(painter), random)}

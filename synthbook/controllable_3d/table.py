@@ -5,7 +5,6 @@ each handle is held to what it says, by judges that see final pictures only (:mo
 only a model with layers has is from :mod:`.measure` and :mod:`.views`.
 """
 
-from collections.abc import Mapping
 from functools import cached_property
 
 import torch
@@ -186,12 +185,10 @@ class Setup(yardsticks.Setup):
         return spoilt | (self.all_of(Crossed(model), seed, flat, broken=True)[0] if model else {})
 
     @torch.no_grad()
-    def evaluate(self, model: nn.Module, seed: int,
-                 rivals: Mapping[str, nn.Module]) -> tuple[Row, Rows]:
+    def evaluate(self, model: nn.Module, seed: int) -> tuple[Row, Rows]:
         """Every metric of a model, and the reference rows.
 
         A GAN without primitives has no handles: it is measured by its pictures alone.
-        rivals : models by name, to whose distance from real pictures the model's is compared.
         """
         if isinstance(model, Controllable3D):
             flat = model.config.poses == "picture"
@@ -203,8 +200,6 @@ class Setup(yardsticks.Setup):
         else:
             images = self.sampled(model, seed)
             rows, broken = self.likeness(images), self.broken(None, images, seed, False)
-        for name, rival in rivals.items():
-            rows[f"kid_judge_minus_{name}"] = self.closer(images, self.sampled(rival, seed))
         return rows, self.references | {"broken": broken}
 
     def sampled(self, model: nn.Module, seed: int) -> Tensor:

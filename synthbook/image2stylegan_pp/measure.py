@@ -314,11 +314,10 @@ class Setup(stylegan2.Setup):
             rows |= {f"psnr_{name}{suffix}": value for name in ARMS}
         return rows
 
-    def evaluate(self, model: StyleGAN2, seed: int,
-                 rivals: Mapping[str, StyleGAN2]) -> tuple[Row, Rows]:
+    def evaluate(self, model: StyleGAN2, seed: int) -> tuple[Row, Rows]:
         """Every metric of embeddings in a generator, and the reference rows.
 
-        seed : of noise and of random starts; rivals : unused, nothing else is trained.
+        seed : of noise and of random starts.
         """
         rehearsal = self.images("val")[:self.effort.rehearsal]
         settings = {order: chosen(model, rehearsal, order, self.effort, self.taps)

@@ -23,11 +23,14 @@ class Estimate:
     high: float
     n: int  # independent units behind the value: images, label maps, or samples per set
     extractor: str  # the network that looked at the images; empty where none did
+    blocks: tuple[float, ...] = ()  # values of independent parts, where `value` is their mean
 
-    def as_dict(self) -> dict[str, float | int | str | None]:
-        """The fields, ready for JSON: what is not finite becomes None."""
+    def as_dict(self) -> dict[str, float | int | str | list[float] | None]:
+        """The fields, ready for JSON: what is not finite becomes None, `blocks` only if any."""
         fields = asdict(self)
-        return {k: v if isinstance(v, str) or math.isfinite(v) else None for k, v in fields.items()}
+        blocks = {"blocks": list(parts)} if (parts := fields.pop("blocks")) else {}
+        return {k: v if isinstance(v, str) or math.isfinite(v) else None
+                for k, v in fields.items()} | blocks
 
     def __str__(self) -> str:
         return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}], n = {self.n}"
@@ -123,7 +126,7 @@ def halves_estimate(statistic: Callable[[Tensor, Tensor], float], n_real: int, n
 
 
 def blocks_estimate(values: Tensor, n: int, extractor: str) -> Estimate:
-    """Mean of independent blocks with Student's interval; values: (blocks,)."""
+    """Mean of independent blocks with Student's interval; values: (blocks,), which are kept."""
     from scipy.special import stdtrit
 
     values = values.double()
@@ -131,4 +134,4 @@ def blocks_estimate(values: Tensor, n: int, extractor: str) -> Estimate:
     mean = values.mean().item()
     error = values.std().item() / math.sqrt(values.numel())
     half = float(stdtrit(values.numel() - 1, 0.975)) * error
-    return Estimate(mean, mean - half, mean + half, n, extractor)
+    return Estimate(mean, mean - half, mean + half, n, extractor, tuple(values.tolist()))

@@ -9,7 +9,6 @@ A metric ends in the level that was given: `ssim_conv5`. `error_conv5_at_conv3` 
 conv3 where conv5 was given, `error_conv5` that at conv5 itself.
 """
 
-from collections.abc import Mapping
 from functools import cached_property
 
 import torch
@@ -166,8 +165,8 @@ class Setup(yardsticks.Setup):
 
     # ------------------------------------------------------------------------------ edits
 
-    def edits(self, painter: Model | Broken | Kin, whole: Tensor) -> tuple[Row, Tensor]:
-        """What edits change, inside and outside of what was asked, and the re-painted pictures.
+    def edits(self, painter: Model | Broken | Kin, whole: Tensor) -> Row:
+        """What edits change, inside and outside of what was asked.
 
         whole : the painter's answers to conv1, that re-painting is compared with.
         """
@@ -185,7 +184,7 @@ class Setup(yardsticks.Setup):
         row |= self.relabelling(painter) | self.foreign(painter, "grey", quantities.grey)
         row |= self.foreign(painter, "drawing", quantities.drawing)
         row["masked_change"] = exact(painter.reached_by_masked(few))
-        return row, repainted
+        return row
 
     def in_region(self, images: Tensor, what: str) -> Row:
         """Of pictures whose middle was changed: the rest in dB, the seam, likeness to real ones."""
@@ -245,7 +244,7 @@ class Setup(yardsticks.Setup):
         rows, made = self.row(painter)
         if not getattr(painter, "edits", False):
             return rows
-        return rows | self.edits(painter, made[LEVELS[0]])[0]
+        return rows | self.edits(painter, made[LEVELS[0]])
 
     @cached_property
     def references(self) -> Rows:
@@ -265,29 +264,13 @@ class Setup(yardsticks.Setup):
                 "retrieval": self.reference(Retrieved(self.classifier, self.train, COMPARED)),
                 "untrained": self.reference(Retrieved(blank, self.train, COMPARED))}
 
-    def evaluate(self, model: nn.Module, seed: int,
-                 rivals: Mapping[str, nn.Module]) -> tuple[Row, Rows]:
-        """Every metric of a model, and the reference rows.
-
-        seed   : of latents.
-        rivals : models by name, to whose distance from real images the model's is compared at the
-                 levels that both know, and in re-painting.
-        """
+    def evaluate(self, model: nn.Module, seed: int) -> tuple[Row, Rows]:
+        """Every metric of a model, and the reference rows; `seed` is of latents."""
         painter, network = Model(model, seed), model.classifier
         rows, made = self.row(painter, network)
         wrong = Broken(painter)
         broken, spoilt = self.row(wrong, network)
-        repainted = None
         if painter.edits:
-            found, repainted = self.edits(painter, made[LEVELS[0]])
-            rows |= found
-            broken |= self.edits(wrong, spoilt[LEVELS[0]])[0]
-        for name, rival in rivals.items():
-            other = Model(rival, seed)
-            for which in (w for w in painter.levels if w in other.levels):
-                rows[f"kid_judge_minus_{name}_{which}"] = self.closer(
-                    made[which], other(self.asked, which, 0))
-            if repainted is not None and other.edits:
-                rows[f"repaint_kid_judge_minus_{name}"] = self.closer(
-                    repainted, other.repainted(self.asked, REPAINTED, 0))
+            rows |= self.edits(painter, made[LEVELS[0]])
+            broken |= self.edits(wrong, spoilt[LEVELS[0]])
         return rows, self.references | {"broken": broken}

@@ -5,7 +5,7 @@ redraw one class alone; models, the data's own renderer (the oracle), class mean
 a deliberately broken model are all samplers, and go through the same lines.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -206,13 +206,10 @@ class Setup(yardsticks.Setup):
         images = pictures(sampler, self.scenes)
         return control(sampler, self.test, self.budget) | self.realism(images)
 
-    def evaluate(self, model: SMIS, seed: int, rivals: Mapping[str, SMIS]) -> tuple[Row, Rows]:
+    def evaluate(self, model: SMIS, seed: int) -> tuple[Row, Rows]:
         """Control, realism, reconstruction and applications of a model, and the reference rows.
 
-        seed   : of latents.
-        rivals : models by name, to whose distance from real images the model's is compared.
-
-        What needs an encoder is left out where the model has none.
+        What needs an encoder is left out where the model has none; `seed` is of latents.
         """
         sampler = ModelSampler(model, self.test, seed)
         rows = self.row(sampler)
@@ -223,8 +220,4 @@ class Setup(yardsticks.Setup):
             published = self.row(ModelSampler(model, self.test, seed, fitted=False))
             rows |= {f"normal_{key}": value for key, value in published.items()}
         rows |= applied.applications(model, self.test, self.budget.layouts)
-        for name, rival in rivals.items():
-            other = ModelSampler(rival, self.test, seed)
-            mine, theirs = (pictures(s, self.scenes) for s in (sampler, other))
-            rows[f"kid_judge_minus_{name}"] = self.closer(mine, theirs)
         return rows, self.references | {"broken": self.row(Broken(sampler, self.test))}

@@ -6,7 +6,7 @@ copied? Then its handles: what noise moves, how even W is, and what a step along
 direction changes besides that trait.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -262,20 +262,12 @@ class Setup(yardsticks.Setup):
         wrong = replace(directions, steps=directions.steps.roll(1, 0))
         return self.likeness(spoilt) | control(self.steered(model, wrong, seed))
 
-    def evaluate(self, model: StyleGAN2, seed: int,
-                 rivals: Mapping[str, StyleGAN2]) -> tuple[Row, Rows]:
-        """Every metric of a model, and the reference rows.
-
-        seed   : of latents and noise.
-        rivals : models by name, to whose distance from real images the model's is compared.
-        """
+    def evaluate(self, model: StyleGAN2, seed: int) -> tuple[Row, Rows]:
+        """Every metric of a model, and the reference rows; `seed` is of latents and noise."""
         images = sample(model, self.budget.images, seed)
         rows = self.likeness(images) | self.truncated(model, seed)
         rows |= noise_rows(model, max(2, self.edits), seed)
         rows |= path_rows(model, max(2, self.edits), seed)
         found, directions = self.handles(model, seed)
-        for name, rival in rivals.items():
-            theirs = sample(rival, self.budget.images, seed)
-            found[f"kid_judge_minus_{name}"] = self.closer(images, theirs)
         return rows | found, self.references | {
             "broken": self.broken(model, images, directions, seed)}
