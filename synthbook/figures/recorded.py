@@ -4,21 +4,18 @@ The HTML holds the pictures and a few lines of JavaScript and asks for nothing e
 a file, in print and without JavaScript (one frame, no sliders).
 """
 
-import base64
 import html
-import io
 import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from IPython.display import HTML
-from PIL import Image
 from torch import Tensor
 
+from synthbook.figures.encode import png, to_base64
 from synthbook.figures.web import source
 from synthbook.files import BookError
-from synthbook.plots import pixels
 
 KEYS = "data-lm-suppress-shortcuts"  # JupyterLab leaves this element its keys
 
@@ -47,7 +44,7 @@ def recorded(frames: Tensor | Sequence[Tensor], captions: Sequence[str], title: 
     shapes = {tuple(frame.shape) for frame in frames}
     if len(shapes) > 1 or len(next(iter(shapes))) != 3:
         raise BookError(f"frames must be images (3, H, W) of one size, not {sorted(shapes)}")
-    encoded = [png(frame) for frame in frames]
+    encoded = [to_base64(png(frame)) for frame in frames]
     pictures = list(dict.fromkeys(encoded))
     numbers = {picture: k for k, picture in enumerate(pictures)}
     height, width = shapes.pop()[1:]
@@ -98,10 +95,3 @@ def slider(name: str, values: Sequence[str], start: int = 0) -> str:
     return (f'<label><span>{html.escape(name)}</span><input type="range" {KEYS} min="0" '
             f'max="{len(values) - 1}" step="1" value="{start}" autocomplete="off" '
             f'aria-valuetext="{said}"><output aria-hidden="true">{said}</output></label>\n')
-
-
-def png(frame: Tensor) -> str:
-    """An image (3, H, W) in [-1, 1] as PNG in base64."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels(frame)).save(buffer, format="PNG", optimize=True)
-    return base64.b64encode(buffer.getvalue()).decode("ascii")

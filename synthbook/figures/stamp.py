@@ -10,7 +10,9 @@ from pathlib import Path
 from synthbook.files import data_dir
 
 PACKAGE = Path(__file__).resolve().parent.parent
-TABLES = ("art/SHA256SUMS.json", "results/bachgan/bank-32.png")  # what graphs hold, below data/
+TABLES = ("art/SHA256SUMS.json", "results/bachgan/bank-32.png",  # what graphs hold, below data/
+          "results/stylegan2/directions-32.safetensors",
+          "results/image2stylegan-pp/embedded-32.safetensors")
 TOOLS = ("torch", "onnx")  # they write the graph
 
 
@@ -18,7 +20,7 @@ def source() -> str:
     """SHA-256 over all that decides a graph but weights.
 
     That is the package's Python files, the recorded hashes of the art that its pictures are made
-    of, a memory bank, and the versions of torch and onnx.
+    of, the tables that ship with results, and the versions of torch and onnx.
     """
     digest = hashlib.sha256(repr([installed(name) for name in TOOLS]).encode())
     for table in TABLES:
