@@ -118,7 +118,16 @@ def test_conjugate_gradients_find_the_least_squares_solution():
     scale = (jacobian @ turned[..., None]).square().sum((1, 2)) / turned.square().sum(1)
     normal = jacobian.mT @ jacobian + (damping * scale).view(-1, 1, 1) * torch.eye(count)
     exact = torch.linalg.solve(normal.double(), turned.double()).float()
-    assert torch.allclose(found, exact, atol=2e-3, rtol=2e-2)
+
+    def energy(d):
+        missed = r.flatten(1) - (jacobian @ d[..., None])[..., 0]
+        return missed.square().sum(1) + damping * scale * d.square().sum(1)
+
+    least, nothing = energy(exact), energy(torch.zeros_like(exact))
+    assert (nothing > 1.5 * least).all()
+    assert (energy(found) <= least + 1e-3 * (nothing - least)).all()
+    early = least_squares(linear, r, Solve(1, 2, damping))
+    assert (energy(early) > least + 1e-3 * (nothing - least)).all()
 
 
 def test_what_noise_can_reach_is_what_was_made_with_noise():

@@ -18,6 +18,7 @@ from synthbook.image2stylegan_pp.recipe import checked_target
 from synthbook.stylegan2 import StyleGAN2
 
 HALVINGS = 5  # of a step that leaves the piece on which it was computed
+ROUNDING = 1e-13  # of a squared gradient against the first: float32 has no more to say
 
 
 @dataclass(frozen=True)
@@ -73,16 +74,20 @@ def dot(a: Tensor, b: Tensor) -> Tensor:
 def least_squares(linear: Linear, residual: Tensor, solve: Solve) -> Tensor:
     """The change d (B, N) that minimises |residual - J d|^2 + damping |d|^2, for each image alone.
 
-    Conjugate gradients on the normal equations (CGLS: Björck 1996, section 7.4).
+    Conjugate gradients on the normal equations (CGLS: Björck 1996, section 7.4). An image whose
+    gradient has fallen to the rounding of float32 is done.
     """
     s = linear.transposed(residual)
     scale = dot(linear.forward(s), linear.forward(s)) / dot(s, s).clamp_min(1e-30)
     damping = solve.damping * scale
     d, p, r, size = torch.zeros_like(s), s.clone(), residual.clone(), dot(s, s)
+    done = ROUNDING * size
     for _ in range(solve.iterations):
+        if (size <= done).all():
+            break
         q = linear.forward(p)
         curvature = dot(q, q) + damping * dot(p, p)
-        step = torch.where(curvature > 0, size / curvature.clamp_min(1e-30), 0.0)
+        step = torch.where(size > done, size / curvature.clamp_min(1e-30), 0.0)
         d = d + step[:, None] * p
         r = r - step.view(-1, 1, 1, 1) * q
         s = linear.transposed(r) - damping[:, None] * d
