@@ -102,4 +102,4 @@ def test_the_camera_goes_around():
 
 def test_the_exported_model_is_the_same():
     _, report = exported(ours.page_model(), Limits(), ours.MODEL)
-    assert report["bytes"] < 300_000 and report["parity"]["mean"] < 0.1
+    assert report["bytes"] < 400_000 and report["parity"]["mean"] < 0.1

@@ -1,0 +1,119 @@
+"""What the chapter on 3D control shows of the renderer: maps, derivatives, gradients from afar.
+
+Numbers of a primitive are those of :mod:`.inverse`: x, z, yaw and three half sizes.
+
+Axes: B scenes, N primitives of a scene, H W pixels.
+"""
+
+from collections.abc import Sequence
+from itertools import product
+
+import torch
+from torch import Tensor
+
+from synthbook.controllable_3d.cameras import FAR, Camera, project
+from synthbook.controllable_3d.inverse import blurred, pose_of_numbers, shown
+from synthbook.controllable_3d.primitives import solid
+from synthbook.controllable_3d.renderer import Rendered, render_solids
+from synthbook.controllable_3d.warp import Layer, layer_of
+
+NAMES = "x", "z", "yaw", "half length", "half height", "half width"
+NEAREST = 1.0  # depth that is shown white
+
+
+def coordinates() -> Tensor:
+    """A block of features that says of each point where it is on its primitive, (3, 2, 2, 2)."""
+    ends = torch.tensor([-2.0, 2.0])  # of a block two wide; at the primitive's border it is 1
+    z, y, x = torch.meshgrid(ends, ends, ends, indexing="ij")
+    return torch.stack([x, y, z])
+
+
+def maps(numbers: Tensor, camera: Camera, size: int, kind: str = "cuboid") -> Rendered:
+    """X, A and D of primitives (B, N, 6) whose features are :func:`coordinates`."""
+    pose = pose_of_numbers(numbers)
+    block = coordinates().expand(*numbers.shape[:2], 3, 2, 2, 2)
+    return render_solids(kind, pose, block, camera, size)
+
+
+def pictures(made: Rendered, k: int = 0) -> list[Tensor]:
+    """Features, alpha and depth of primitive `k` of scene 0 as images (3, H, W) in [-1, 1]."""
+    alpha = made.alpha[0, k].expand(3, -1, -1)
+    return [made.features[0, k].clamp(-1, 1), 2 * alpha - 1, grey(made.depth[0, k])]
+
+
+def grey(depth: Tensor) -> Tensor:
+    """Depth (1, H, W) in scene units as an image (3, H, W) in [-1, 1]; near is bright."""
+    near = (FAR - depth) / (FAR - NEAREST)
+    return (2 * near.clamp(0, 1) - 1).expand(3, -1, -1)
+
+
+def slope(numbers: Tensor, camera: Camera, size: int, which: int, kind: str = "cuboid"
+          ) -> dict[str, Tensor]:
+    """Derivatives of alpha and depth by number `which` of primitive 0, (H, W) each."""
+    along = torch.zeros_like(numbers)
+    along[0, 0, which] = 1
+
+    def seen(given: Tensor) -> tuple[Tensor, Tensor]:
+        surface = solid(kind, pose_of_numbers(given).seen_by(camera), size)
+        return surface.alpha[0, 0], surface.depth[0, 0]
+
+    (alpha, _), (rising, away) = torch.func.jvp(seen, (numbers,), (along,))
+    return {"alpha": rising, "depth": torch.where(alpha > 0.5, away, 0.0)}
+
+
+def signed(values: Tensor) -> Tensor:
+    """Numbers (H, W) as an image (3, H, W): red above zero, blue below, white at it."""
+    share = values / values.abs().amax().clamp(min=1e-9)
+    up, down = share.clamp(min=0), (-share).clamp(min=0)
+    return 1 - 2 * torch.stack([down, (up + down), up]).clamp(0, 1)
+
+
+def from_afar(numbers: Tensor, offsets: Sequence[float], widths: Sequence[float], camera: Camera,
+              colour: Tensor, size: int) -> Tensor:
+    """Size of the gradient by place when a primitive is moved along x, (widths, offsets).
+
+    The gradient of the squared difference to the picture of `numbers` (1, 1, 6), by x and z
+    together. Both pictures are blurred to a width in pixels, as :func:`.inverse.fit` does.
+    """
+    found = torch.zeros(len(widths), len(offsets))
+    for (i, width), (k, offset) in product(enumerate(widths), enumerate(offsets)):
+        leaf = numbers.clone()
+        leaf[..., 0] += offset
+        leaf.requires_grad_()
+        target = shown(numbers, colour, camera, size)
+        made = shown(leaf, colour, camera, size, sharpness=max(0.7, 0.7 * width))
+        (blurred(made, width) - blurred(target, width)).square().mean().backward()
+        found[i, k] = leaf.grad[0, 0, :2].norm()
+    return found
+
+
+def tint(image: Tensor) -> Tensor:
+    """The mean colour (1, 1, 3) of what is not white in an image (3, H, W)."""
+    there = (image < 0.9).any(0)
+    return image[:, there].mean(1)[None, None]
+
+
+def corners(pose: Tensor, extent: Tensor, camera: Camera, size: int) -> Tensor:
+    """The corners of an upright box on the picture, pixels (8, 2).
+
+    pose : (3,), x, z and yaw; extent : (3,), half sizes; both of the dataset.
+    """
+    x, z, yaw = pose.tolist()
+    given = torch.tensor([[[x, z, yaw, *extent.tolist()]]])
+    box = pose_of_numbers(given)
+    signs = torch.tensor(list(product((-1.0, 1.0), repeat=3)))
+    world = (signs * box.scale[0]) @ box.rotation[0, 0].T + box.translation[0]
+    return project(world @ camera.rotation[0].T + camera.translation[0], size)
+
+
+def turned_layers(numbers: Tensor, angle: float, camera: Camera, size: int) -> tuple[Layer, Layer]:
+    """A painted ellipsoid before and after a turn by `angle` radians, with true depths."""
+    found = []
+    for by in (0.0, angle):
+        now = numbers.clone()
+        now[..., 2] += by
+        made = maps(now, camera, size, "ellipsoid")
+        rgb = (made.features / made.alpha.clamp(min=1e-3)).clamp(-1, 1)
+        seen = pose_of_numbers(now).seen_by(camera)
+        found.append(layer_of((rgb + 1) / 2, made.alpha, made.depth, seen))
+    return found[0], found[1]
