@@ -21,17 +21,20 @@ NAMES = "x", "z", "yaw", "half length", "half height", "half width"
 NEAREST = 1.0  # depth that is shown white
 
 
-def coordinates() -> Tensor:
-    """A block of features that says of each point where it is on its primitive, (3, 2, 2, 2)."""
-    ends = torch.tensor([-2.0, 2.0])  # of a block two wide; at the primitive's border it is 1
-    z, y, x = torch.meshgrid(ends, ends, ends, indexing="ij")
+def coordinates(side: int = 8) -> Tensor:
+    """A block of features that says of each point where it is on its primitive, (3, T, T, T).
+
+    Values are x, y and z of the primitive's own frame, in (-1, 1).
+    """
+    line = (2 * torch.arange(side) + 1.0) / side - 1
+    z, y, x = torch.meshgrid(line, line, line, indexing="ij")
     return torch.stack([x, y, z])
 
 
 def maps(numbers: Tensor, camera: Camera, size: int, kind: str = "cuboid") -> Rendered:
     """X, A and D of primitives (B, N, 6) whose features are :func:`coordinates`."""
     pose = pose_of_numbers(numbers)
-    block = coordinates().expand(*numbers.shape[:2], 3, 2, 2, 2)
+    block = coordinates().expand(*numbers.shape[:2], -1, -1, -1, -1)
     return render_solids(kind, pose, block, camera, size)
 
 
@@ -70,10 +73,10 @@ def signed(values: Tensor) -> Tensor:
 
 def from_afar(numbers: Tensor, offsets: Sequence[float], widths: Sequence[float], camera: Camera,
               colour: Tensor, size: int) -> Tensor:
-    """Size of the gradient by place when a primitive is moved along x, (widths, offsets).
+    """The gradient by x where a primitive is that far off along x, (widths, offsets).
 
-    The gradient of the squared difference to the picture of `numbers` (1, 1, 6), by x and z
-    together. Both pictures are blurred to a width in pixels, as :func:`.inverse.fit` does.
+    Of the squared difference to the picture of `numbers` (1, 1, 6); above zero, for offsets above
+    zero, it leads back. Both pictures are blurred to a width in pixels, as in :func:`.inverse.fit`.
     """
     found = torch.zeros(len(widths), len(offsets))
     for (i, width), (k, offset) in product(enumerate(widths), enumerate(offsets)):
@@ -83,13 +86,14 @@ def from_afar(numbers: Tensor, offsets: Sequence[float], widths: Sequence[float]
         target = shown(numbers, colour, camera, size)
         made = shown(leaf, colour, camera, size, sharpness=max(0.7, 0.7 * width))
         (blurred(made, width) - blurred(target, width)).square().mean().backward()
-        found[i, k] = leaf.grad[0, 0, :2].norm()
+        found[i, k] = leaf.grad[0, 0, 0]
     return found
 
 
 def tint(image: Tensor) -> Tensor:
-    """The mean colour (1, 1, 3) of what is not white in an image (3, H, W)."""
-    there = (image < 0.9).any(0)
+    """The mean colour (1, 1, 3) of what is farthest from white in an image (3, H, W)."""
+    away = (1 - image).norm(dim=0)
+    there = away > 0.5 * away.max()
     return image[:, there].mean(1)[None, None]
 
 
