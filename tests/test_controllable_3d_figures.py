@@ -1,4 +1,4 @@
-"""The figure of cars on the ground: the page's renderer is the data's, every handle does its own."""
+"""The figure of cars on the ground: the page's renderer is the data's, handles do their own."""
 
 import math
 

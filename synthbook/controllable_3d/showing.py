@@ -10,6 +10,7 @@ from itertools import product
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from synthbook.controllable_3d.cameras import FAR, Camera, project
 from synthbook.controllable_3d.inverse import blurred, pose_of_numbers, shown
@@ -39,9 +40,13 @@ def maps(numbers: Tensor, camera: Camera, size: int, kind: str = "cuboid") -> Re
 
 
 def pictures(made: Rendered, k: int = 0) -> list[Tensor]:
-    """Features, alpha and depth of primitive `k` of scene 0 as images (3, H, W) in [-1, 1]."""
+    """Features, alpha and depth of primitive `k` of scene 0 as images (3, H, W) in [-1, 1].
+
+    The depth is black where alpha is below one half.
+    """
     alpha = made.alpha[0, k].expand(3, -1, -1)
-    return [made.features[0, k].clamp(-1, 1), 2 * alpha - 1, grey(made.depth[0, k])]
+    depth = torch.where(alpha > 0.5, grey(made.depth[0, k]), -1.0)
+    return [made.features[0, k].clamp(-1, 1), 2 * alpha - 1, depth]
 
 
 def grey(depth: Tensor) -> Tensor:
@@ -60,7 +65,9 @@ def slope(numbers: Tensor, camera: Camera, size: int, which: int, kind: str = "c
         surface = solid(kind, pose_of_numbers(given).seen_by(camera), size)
         return surface.alpha[0, 0], surface.depth[0, 0]
 
-    (alpha, _), (rising, away) = torch.func.jvp(seen, (numbers,), (along,))
+    with forward_ad.dual_level():
+        surface = seen(forward_ad.make_dual(numbers, along))
+        (alpha, rising), (_, away) = (forward_ad.unpack_dual(one) for one in surface)
     return {"alpha": rising, "depth": torch.where(alpha > 0.5, away, 0.0)}
 
 
@@ -76,7 +83,7 @@ def from_afar(numbers: Tensor, offsets: Sequence[float], widths: Sequence[float]
     """The gradient by x where a primitive is that far off along x, (widths, offsets).
 
     Of the squared difference to the picture of `numbers` (1, 1, 6); above zero, for offsets above
-    zero, it leads back. Both pictures are blurred to a width in pixels, as in :func:`.inverse.fit`.
+    zero, it leads back. Both pictures are blurred to a width in pixels.
     """
     found = torch.zeros(len(widths), len(offsets))
     for (i, width), (k, offset) in product(enumerate(widths), enumerate(offsets)):
@@ -84,7 +91,7 @@ def from_afar(numbers: Tensor, offsets: Sequence[float], widths: Sequence[float]
         leaf[..., 0] += offset
         leaf.requires_grad_()
         target = shown(numbers, colour, camera, size)
-        made = shown(leaf, colour, camera, size, sharpness=max(0.7, 0.7 * width))
+        made = shown(leaf, colour, camera, size)
         (blurred(made, width) - blurred(target, width)).square().mean().backward()
         found[i, k] = leaf.grad[0, 0, 0]
     return found
@@ -93,7 +100,7 @@ def from_afar(numbers: Tensor, offsets: Sequence[float], widths: Sequence[float]
 def tint(image: Tensor) -> Tensor:
     """The mean colour (1, 1, 3) of what is farthest from white in an image (3, H, W)."""
     away = (1 - image).norm(dim=0)
-    there = away > 0.5 * away.max()
+    there = away > 0.8 * away.max()
     return image[:, there].mean(1)[None, None]
 
 
