@@ -28,7 +28,8 @@ def test_slopes_are_those_of_differences(which):
         near = ONE.clone()
         near[..., which] += sign * step
         ends.append(showing.maps(near, CAMERA, 24, "ellipsoid").alpha[0, 0, 0])
-    assert torch.allclose(told["alpha"], (ends[0] - ends[1]) / (2 * step), atol=0.02)
+    differences = (ends[0] - ends[1]) / (2 * step)
+    assert torch.allclose(told["alpha"], differences, atol=0.02) and told["alpha"].abs().max() > 0.5
 
 
 def test_signs_are_colours():
@@ -42,7 +43,7 @@ def test_far_away_nothing_is_felt_and_a_blur_is_felt_farther():
     small = torch.tensor([[[0.0, 0.0, 0.0, 0.12, 0.12, 0.12]]])
     found = showing.from_afar(small, [0.1, 0.45], [1.0, 5.0], front, RED, 32)
     assert found.shape == (2, 2) and found[0, 0] > 0 and found[1, 0] > 0
-    assert abs(found[0, 1]) < 0.1 * found[0, 0]
+    assert abs(found[0, 1]) < 0.15 * found[0, 0]
     assert found[1, 1] / found[1, 0] > abs(found[0, 1]) / found[0, 0]
 
 

@@ -128,7 +128,7 @@ COMPOSE = Check(composed, lambda: [layers(0), layers(5)], {
 
 
 SMALL = Check(losses.compactness, lambda: [(shares(2, 3, 1, 6, 6) ** 3,),
-                                           (shares(3, 2, 1, 8, 8, seed=1) * 0.15,)], {
+                                           (shares(3, 2, 1, 8, 8, seed=1) * 0.05,)], {
     "mean": lambda a: losses.compactness(a) / a.shape[1],
     "no least": lambda a: losses.compactness(a, 0.0),
     "pixels": lambda a: a.clamp(min=0.1).mean((2, 3, 4)).sum(1).mean(),
