@@ -152,11 +152,11 @@ def pooling(r: Results) -> dict[str, Measured]:
 
     At 32 pixels conv4 has 4 x 4 places and conv5 2 x 2, of which the pool leaves one.
     """
-    net, without = r[CORE], r["no-pool"]
-    return {"diversity at conv4 / without pool": ratio(net("diversity_conv4"),
-                                                       without("diversity_conv4")),
-            "feature error at conv4 / without pool": ratio(net("error_conv4"),
-                                                           without("error_conv4"))}
+    net, without = r["pool"], r[CORE]
+    return {"diversity at conv4 with pool / without": ratio(net("diversity_conv4"),
+                                                            without("diversity_conv4")),
+            "feature error at conv4 with pool / without": ratio(net("error_conv4"),
+                                                                without("error_conv4"))}
 
 
 def foreign(net: Result, what: str, words: str) -> dict[str, Measured]:

@@ -36,6 +36,8 @@ def deviations(w: Weights = Weights(), s: Sampling = Sampling()
         ("co-normalisation", "real and generated features jointly, form not known",
          "a channel's deviation over both, without gradient",
          "the mean cancels; features cannot be inflated"),
+        ("before features are compared", "a max-pool of 2 × 2", "the same" if w.pool else "none",
+         "at 32 pixels its cells at conv2 have a quarter of the picture's side"),
         ("weight of features", "code: 0.1", f"{w.reconstruction:g}", "short runs"),
         ("weight of diversity", "code: 0.1", f"{w.diversity:g}", "as there"),
         ("bound of diversity", "none known", f"at most {w.limit:g}, with gradient",

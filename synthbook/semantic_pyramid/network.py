@@ -153,8 +153,8 @@ class SelfAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, h, w), h and w even; x itself at first, for gamma starts at 0."""
         key, value = (F.max_pool2d(part(x), 2).flatten(2) for part in (self.key, self.value))
-        seen = torch.softmax(self.query(x).flatten(2).mT @ key, -1)  # (B, hw, hw / 4)
-        y = (value @ seen.mT).view(len(x), -1, *x.shape[2:])
+        seen = torch.softmax(self.query(x).flatten(2).transpose(1, 2) @ key, -1)  # (B, hw, hw / 4)
+        y = (value @ seen.transpose(1, 2)).view(-1, value.shape[1], *x.shape[2:])
         return x + self.gamma * self.out(y)
 
 
@@ -209,7 +209,7 @@ class Generator(nn.Module):
         x = fed(F.leaky_relu(self.start(z), 0.2), FC8)
         x = fed(F.leaky_relu(self.widen(x), 0.2), FC7)
         side = config.shapes[MAPS - 1][1]
-        x, y = self.spread(x).view(len(z), -1, side, side), self.embed(category)
+        x, y = self.spread(x).view(-1, config.channels[-1], side, side), self.embed(category)
         for k in reversed(range(MAPS)):
             x = self.blocks[k](x, y)
             x = fed(x if config.spectral else level_off(x), k)

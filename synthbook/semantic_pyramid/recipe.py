@@ -57,12 +57,12 @@ class Weights:
 
     reconstruction: float = 1.0
     diversity: float = 0.1
-    limit: float = 10.0
+    limit: float = 3.0
     hard: bool = False
     pairs: float = 0.5
-    pool: bool = True
-    rate_g: float = 5e-4
-    rate_d: float = 5e-4
+    pool: bool = False
+    rate_g: float = 1e-3
+    rate_d: float = 1e-3
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "even": {"sampling": Sampling((1,) * len(LEVELS))},
     "no-regions": {"sampling": Sampling(regions=0.0)},
     "no-diversity": {"weights": {"diversity": 0.0}},
-    "no-pool": {"weights": {"pool": False}},
+    "pool": {"weights": {"pool": True}},
     "random": {"source": "random"},
 }
 WIDTHS = {32: ((48, 72, 96, 96, 128), (32, 64, 96, 128)),
