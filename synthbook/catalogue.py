@@ -79,6 +79,8 @@ class Model:
     rivals   : models that its distance to real images is compared with, layout by layout, by
                the names of their variants without a suffix.
     built_on : the model whose weights it uses, where nothing is trained for it.
+    borrowed : a stored config to `{part: weights}`, of parts of the module that have a file of
+               their own and are not kept twice.
     """
 
     recipe: Callable[..., Recipe]
@@ -94,6 +96,7 @@ class Model:
     judge: str = "judges/segmenter"
     rivals: dict[str, str] = field(default_factory=dict)
     built_on: str = ""
+    borrowed: Callable[[dict], dict[str, Path]] = lambda stored: {}
 
 
 def tuples(stored: dict) -> dict:
@@ -156,7 +159,8 @@ def pyramid_model(variant: str) -> Model:
         "semantic-pyramid": "semantic-pyramid/semantic-pyramid"}
     return Model(partial(room.recipe, variant), room.model, PYRAMID_IMAGES,
                  ("decoders" if room is decoders else "generator", "classifier"),
-                 datasets=("places",), settings=PYRAMID_SMALL, judge="judges/classifier-residual",
+                 datasets=("places",), borrowed=classifiers.borrowed,
+                 settings=PYRAMID_SMALL, judge="judges/classifier-residual",
                  rivals=rivals)
 
 

@@ -154,11 +154,23 @@ def load(text: str, device: str = "cpu", weights: str | Path | None = None) -> n
                for k, v in read_tensors(path)[0].items()}
     try:
         module = MODELS[name.model].assemble(stored["config"])
-        module.load_state_dict(tensors)
+        module.load_state_dict(tensors | borrowed(name, stored))
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise BookError(f"{path} does not hold a {name.model} of this version of the book") \
             from error
     return module.eval().requires_grad_(False).to(device)
+
+
+def borrowed(name: Name, stored: dict) -> dict[str, torch.Tensor]:
+    """Tensors of the parts that a model shares with others; BookError if they are not the same."""
+    found, files = {}, MODELS[name.model].borrowed(stored["config"])
+    for part, wanted in stored.get("borrowed", {}).items():
+        if verified(files[part])["sha256"] != wanted:
+            raise BookError(f"{name} was trained with another {part} than {files[part]}: train it "
+                            "again")
+        found |= {f"{part}.{k}": v.float() if v.is_floating_point() else v
+                  for k, v in read_tensors(files[part])[0].items()}
+    return found
 
 
 def assembled(run: Run, name: Name) -> nn.Module:
@@ -185,15 +197,19 @@ def ship_state(run: Run, module: nn.Module, parts: tuple[str, ...]) -> dict[str,
 def write_weights(run: Run, name: Name, folder: str | Path, command: str, scale: str) -> Path:
     """Write the run's networks as fp16 safetensors under `folder`, with their provenance."""
     path = Path(folder) / f"{name}.safetensors"
+    config = asdict(run.recipe.config)
+    lent = {part: sha256(file) for part, file in MODELS[name.model].borrowed(config).items()}
     half = {k: v.half() if v.is_floating_point() else v
-            for k, v in assembled(run, name).state_dict().items()}
+            for k, v in assembled(run, name).state_dict().items()
+            if k.partition(".")[0] not in lent}
     write_tensors(path, half, {"model": str(name)})
     curve = [row for row in run.log if any(not k.startswith(("g_", "d_")) for k in row
                                            if k not in ("step", "images", "seconds"))]
     write_json(path.with_suffix(".json"), {
         "model": str(name), "command": command, "scale": scale, "commit": commit(),
-        "config": asdict(run.recipe.config), "seed": name.seed, "images": run.images,
-        "batch": run.recipe.batch, "device": run.device, "minutes": round(run.seconds / 60, 1),
+        "config": config, "seed": name.seed, "images": run.images,
+        **({"borrowed": lent} if lent else {}), "batch": run.recipe.batch,
+        "device": run.device, "minutes": round(run.seconds / 60, 1),
         "torch": torch.__version__.partition("+")[0],
         "parameters": sum(v.numel() for v in half.values()), "curve": curve[-64:],
         "sha256": sha256(path)})

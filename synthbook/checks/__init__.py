@@ -7,8 +7,8 @@ from typing import Any
 
 from synthbook.exercises import Exercise, Verdict, mark, read_words
 
-CHAPTERS = ("data", "conditional-gans", "measuring", "smis", "bachgan", "controllable-3d",
-            "stylegan2", "image2stylegan-pp", "claims")
+CHAPTERS = ("data", "conditional-gans", "measuring", "smis", "bachgan", "semantic-pyramid",
+            "controllable-3d", "stylegan2", "image2stylegan-pp", "claims")
 
 
 @functools.cache

@@ -34,6 +34,7 @@ FIGURES: dict[str, Callable[..., Any]] = {
     "stylegan2-traits-56": lambda: later("stylegan2", "traits")(56),
     "embedded-traits": later("image2stylegan_pp", "traits"),
     "embedded-paste": later("image2stylegan_pp", "paste"),
+    "pyramid-levels": later("semantic_pyramid", "levels"),
     "cars-ground": later("controllable_3d", "cars"),
     "smis-paint-faces": lambda: later("smis", "paint")(None, "faces"),
 }
@@ -45,6 +46,7 @@ PAGE_MODELS: dict[str, Callable[..., Any]] = {
     "bachgan": later("bachgan", "page_model"),
     "stylegan2": later("stylegan2", "page_model"),
     "image2stylegan-pp": later("image2stylegan_pp", "page_model"),
+    "semantic-pyramid": later("semantic_pyramid", "page_model"),
     "figures/handles": later("handles", "page_model"),
     "figures/cars": later("controllable_3d", "page_model"),
 }

@@ -268,6 +268,14 @@ def weights_path(data: str, size: int) -> Path:
     return data_dir() / "weights" / f"{NAME}@{data}-{size}-s0.safetensors"
 
 
+def borrowed(stored: dict) -> dict[str, Path]:
+    """Where the classifier of a stored setting is kept, if it is the book's."""
+    if stored.get("source", "trained") != "trained" or "classifier" not in stored:
+        return {}
+    config = stored_config(stored["classifier"])
+    return {"classifier": weights_path(config.dataset, config.size)}
+
+
 def trained(config: ClassifierConfig) -> Classifier:
     """The book's classifier of a dataset, frozen; BookError if it is not there or of others."""
     path = weights_path(config.dataset, config.size)
