@@ -17,7 +17,7 @@ MB = 1_000_000
 FLOORS = {
     6: ("__init__", "__main__", "cli", "doctor"),
     5: ("claims", "figures", "checks"),
-    4: ("catalogue", "models", "evaluation", "measuring"),
+    4: ("catalogue", "models", "evaluation", "measuring", "study"),
     3: ("smis", "bachgan", "semantic_pyramid", "controllable_3d", "stylegan2",
         "image2stylegan_pp", "conditional_gans", "baselines", "judges", "headings"),
     2: ("game", "training", "checkpoints", "discriminators", "datasets", "metrics", "published",
