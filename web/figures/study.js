@@ -24,7 +24,8 @@ export function study(root, told, keep) {
     canvas.getContext("2d").drawImage(sprite, x, y, width, height, 0, 0, width, height);
   };
 
-  const number = el("input", { type: "number", min: 1, max: told.seats, step: 1, value: 1 });
+  const number = el("input", { type: "number", min: 1, max: told.seats, step: 1, value: 1,
+    required: "" });
   const begin = el("form.row", { onsubmit: (event) => {
     event.preventDefault();
     if (number.reportValidity()) start(Number(number.value));
