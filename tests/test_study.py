@@ -1,4 +1,4 @@
-"""The human study: what participants see, what files hold, how rates are counted, who else answers."""
+"""The human study: what participants see, what files hold, rates, and who else answers."""
 
 from collections import Counter
 from dataclasses import replace

@@ -128,8 +128,8 @@ def words(study: Study) -> str:
     """What a participant is told before the first trial."""
     count = len(study.trials(1))
     seconds = f"{study.exposure:g} second{'' if study.exposure == 1 else 's'}"
-    return (f"Two pictures appear side by side for {seconds}; one is real, the other was generated. "
-            f"Say which is real, by ← or → or by a tap. There are {count} trials, and none tells "
+    return (f"Two pictures appear side by side for {seconds}; one is real, the other was "
+            f"generated. Say which is real, by ← or → or by a tap. There are {count} trials, and none tells "
             "you whether you were right.")
 
 

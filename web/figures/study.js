@@ -99,7 +99,8 @@ export function study(root, told, keep) {
   };
   const save = async () => {
     const line = (row) => told.fields.map((field) => row[field]).join(",");
-    said.textContent = await keep(`${[told.fields.join(","), ...rows.map(line)].join("\n")}\n`, seat);
+    const text = [told.fields.join(","), ...rows.map(line)].join("\n");
+    said.textContent = await keep(`${text}\n`, seat);
   };
 
   const whole = el("div.figure", { role: "group", "aria-label": told.title, tabindex: -1 },
