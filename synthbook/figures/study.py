@@ -129,8 +129,8 @@ def words(study: Study) -> str:
     count = len(study.trials(1))
     seconds = f"{study.exposure:g} second{'' if study.exposure == 1 else 's'}"
     return (f"Two pictures appear side by side for {seconds}; one is real, the other was "
-            f"generated. Say which is real, by ← or → or by a tap. There are {count} trials, and none tells "
-            "you whether you were right.")
+            f"generated. Say which is real, by ← or → or by a tap. There are {count} trials, and "
+            "none tells you whether you were right.")
 
 
 def sprite(study: Study) -> bytes:
