@@ -164,7 +164,7 @@ def test_page_and_kernel_give_the_same_picture(desk, path, name):
     for seed in range(3):
         drawn = model.examples(1, seed)
         figure.set({key: drawn[key].flatten().tolist() for key in shapes})
-        given = {key: torch.tensor(figure.value(key)).reshape(shape)
+        given = {key: torch.tensor(figure.value(key), dtype=drawn[key].dtype).reshape(shape)
                  for key, shape in shapes.items()}
         assert all(torch.equal(given[key], drawn[key]) for key in shapes)
         wanted = model.run(fixed | given)
