@@ -15,17 +15,22 @@ def show_source(thing: Callable | type) -> Code:
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Any]], caption: str = "",
           kind: str = "control-card", marked: Sequence[int] = ()) -> HTML:
-    """An HTML table; rows whose index is in `marked` are drawn as references."""
+    """An HTML table; rows whose index is in `marked` are drawn as references.
+
+    Columns of numbers are set flush right, those with a cell of words flush left.
+    """
     cell = lambda value: html.escape(value if isinstance(value, str) else f"{value:.3g}")
+    words = [any(isinstance(v, str) and v[:1].isalpha() for v in column) for column in zip(*rows)]
+    side = [' class="words"' if w else "" for w in words] or [""] * len(head)
     lines = [f'<table class="{kind}">']
     if caption:
         lines.append(f"<caption>{html.escape(caption)}</caption>")
-    lines.append("<thead><tr>" + "".join(f'<th scope="col">{cell(h)}</th>' for h in head)
-                 + "</tr></thead><tbody>")
+    lines.append("<thead><tr>" + "".join(f'<th scope="col"{c}>{cell(h)}</th>'
+                                         for h, c in zip(head, side)) + "</tr></thead><tbody>")
     for k, row in enumerate(rows):
         first, *rest = (cell(value) for value in row)
         lines.append(f'<tr{" class=oracle" if k in marked else ""}><th scope="row">{first}</th>'
-                     + "".join(f"<td>{value}</td>" for value in rest) + "</tr>")
+                     + "".join(f"<td{c}>{v}</td>" for v, c in zip(rest, side[1:])) + "</tr>")
     return HTML("\n".join([*lines, "</tbody></table>"]))
 
 
