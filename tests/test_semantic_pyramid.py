@@ -61,6 +61,16 @@ def test_images_have_their_shape_and_range(features):
     assert image.shape == (3, 3, 32, 32) and image.abs().max() <= 1 and image.isfinite().all()
 
 
+def test_one_more_convolution_at_full_size_and_then_the_colours(features):
+    made, seen = generator(fine=6), []
+    made.norm.register_forward_hook(lambda *call: seen.append(call[-1]))
+    image = made(Z, features, only(SHAPES, 3, "conv2"), CATEGORY)
+    last = seen[0].relu().repeat_interleave(2, 2).repeat_interleave(2, 3)
+    torch.testing.assert_close(image, made.colour(made.fine(last).relu()).tanh())
+    assert made.fine.weight.shape[0] == 6 and image.shape == (3, 3, 32, 32)
+    assert not [name for name in generator().state_dict() if name.startswith("fine")]
+
+
 @pytest.mark.parametrize("norm", ["group", "batch"])
 def test_an_absent_level_adds_exactly_nothing(features, norm):
     made = generator(norm=norm)

@@ -89,7 +89,8 @@ def test_accuracy_is_counted():
 # -------------------------------------------------------------------------------- the game
 
 
-SETTING = recipe.Setting(TINY, KNOWN, "random", Sampling(regions=1.0))
+SETTING = recipe.Setting(TINY, KNOWN, "random", Sampling(regions=1.0),
+                         recipe.Weights(reconstruction=3.0, diversity=0.1))
 
 
 def test_each_player_moves_its_own_network():
@@ -98,7 +99,8 @@ def test_each_player_moves_its_own_network():
         nets[name].requires_grad_(False)
     loss, terms = recipe.generator_loss(SETTING, nets, given, scratch)
     assert set(terms) == {"g_adversarial", "g_reconstruction", "g_diversity"}
-    expected = (terms["g_adversarial"] + terms["g_reconstruction"] + 0.1 * terms["g_diversity"])
+    expected = (terms["g_adversarial"] + 3 * terms["g_reconstruction"]
+                + 0.1 * terms["g_diversity"])
     assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
     loss.backward()
     moved = {n for n, p in nets["generator"].named_parameters() if p.grad is not None}

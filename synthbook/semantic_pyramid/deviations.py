@@ -1,7 +1,7 @@
 """What the small setting does otherwise than the paper, as far as the paper could be verified."""
 
 from synthbook.semantic_pyramid.masks import Sampling
-from synthbook.semantic_pyramid.recipe import WIDTHS, Weights
+from synthbook.semantic_pyramid.recipe import FINE, WIDTHS, Weights
 
 
 def deviations(w: Weights = Weights(), s: Sampling = Sampling()
@@ -9,7 +9,8 @@ def deviations(w: Weights = Weights(), s: Sampling = Sampling()
     """Part, paper, here, why. `code`: not in the paper, or not verified there, but in independent
     re-implementations; the paper's own code is not released."""
     widths = ", ".join(map(str, WIDTHS[32][0]))
-    often = s.frequency[-1] / s.frequency[0]
+    least = min(s.frequency)
+    often = " : ".join(f"{share / least:g}" for share in s.frequency)
     return (
         ("data", "photographs of 365 kinds of place: Places365",
          "drawn scenes of sixty categories", "the renderer knows the right category"),
@@ -24,13 +25,16 @@ def deviations(w: Weights = Weights(), s: Sampling = Sampling()
          f"{widths} channels from fine to coarse, no spectral norm", "cost"),
         ("before features are added", "the residual block as it is; code: under spectral norm",
          "its output, scaled to deviation 1", "else what grows from noise drowns fine features"),
+        ("last features", "code: of half the size, doubled, then one convolution to colours",
+         f"one more convolution of {FINE} channels at full size",
+         "at 32 pixels the missing half is seen"),
         ("normalisation", "code: conditional batch norm", "conditional group norm",
          "a batch holds samples of many levels; their statistics stay apart"),
         ("discriminator", "SAGAN-like; code: six blocks, to 1024 channels",
          "four blocks or five, to 128 channels", "cost"),
         ("latents", "128 numbers", "64 numbers", "cost"),
-        ("frequency of levels", "each alike",
-         f"fc7 and fc8 {often:g} times as often as the others", "they need most of the training"),
+        ("frequency of levels", "each alike", f"{often}, from conv1 to fc8",
+         "one is learnt soon, another late"),
         ("region", "a crop, its distribution not known",
          f"a rectangle, sides {s.least:g} to {s.most:g} of the picture's", "one rule for all"),
         ("co-normalisation", "real and generated features jointly, form not known",

@@ -53,6 +53,8 @@ class Config:
     norm       : `group`, each sample by itself; `batch`, as published, where one level's samples
                  share their statistics with others'.
     spectral   : spectral norm in the generator; the discriminator always has it.
+    fine       : channels of one more convolution at the images' own size, before the colours; 0 as
+                 published, where the last features have half that size.
     """
 
     shapes: Shapes
@@ -65,6 +67,7 @@ class Config:
     attended: int | None = 1
     norm: str = "group"
     spectral: bool = False
+    fine: int = 0
 
     def __post_init__(self):
         check_shapes(self.shapes)
@@ -183,7 +186,9 @@ class Generator(nn.Module):
                           else SelfAttention(c[config.attended], s))
         self.norm = (nn.GroupNorm(c[0] // 8, c[0]) if config.norm == "group"
                      else nn.BatchNorm2d(c[0]))
-        self.colour = normed(nn.Conv2d(c[0], 3, 3, 1, 1), s)
+        self.fine = normed(nn.Conv2d(c[0], config.fine, 3, 1, 1), s) if config.fine else None
+        self.colour = (normed(nn.Conv2d(config.fine, 3, 3, 1, 1), s, 1.0) if config.fine
+                       else normed(nn.Conv2d(c[0], 3, 3, 1, 1), s))
 
     def forward(self, z: Tensor, features: Sequence[Tensor | None],
                 masks: Sequence[Tensor | None], category: Tensor) -> Tensor:
@@ -214,7 +219,8 @@ class Generator(nn.Module):
             x = self.blocks[k](x, y)
             x = fed(x if config.spectral else level_off(x), k)
             x = self.attention(x) if k == config.attended else x
-        return torch.tanh(self.colour(doubled(F.relu(self.norm(x)))))
+        x = doubled(F.relu(self.norm(x)))
+        return torch.tanh(self.colour(x if self.fine is None else F.relu(self.fine(x))))
 
 
 def check_categories(category: Tensor, count: int, categories: int) -> None:

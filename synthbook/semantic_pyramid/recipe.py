@@ -55,9 +55,9 @@ class Weights:
     pool           : whether features are compared after a max-pool.
     """
 
-    reconstruction: float = 1.0
-    diversity: float = 0.1
-    limit: float = 3.0
+    reconstruction: float = 10.0
+    diversity: float = 0.2
+    limit: float = 10.0
     hard: bool = False
     pairs: float = 0.5
     pool: bool = False
@@ -99,13 +99,14 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 WIDTHS = {32: ((48, 72, 96, 96, 128), (32, 64, 96, 128)),
           64: ((48, 80, 112, 128, 160), (32, 64, 96, 128, 128))}
+FINE = 32  # channels before the colours
 
 
 def config(classifier: ClassifierConfig) -> Config:
     """The small generator and discriminator for a classifier's levels."""
     channels, critic = WIDTHS[classifier.size]
     return Config(classifier.shapes, classifier.categories, classifier.size, channels=channels,
-                  critic=critic)
+                  critic=critic, fine=FINE)
 
 
 def model(stored: dict) -> SemanticPyramid:
