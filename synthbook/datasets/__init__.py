@@ -11,7 +11,8 @@ def dataset(name: str, split: str = "train", **knobs: Any) -> Dataset:
     """The dataset called `name`, map-style; each item is a dict of tensors.
 
     Generated: `places`, `faces`, `cars` (see :class:`synthbook.datasets.generated.Generated`).
-    Real ones take `root=FOLDER`: `ade20k`, `cityscapes`, `deepfashion`, `folder`.
+    Real ones take `root=FOLDER`: `ade20k`, `car-renders`, `cityscapes`, `deepfashion`,
+    `folder`, `structured3d`.
     """
     from synthbook.datasets.ade20k import ADE20K
     from synthbook.datasets.cars import Cars
@@ -21,9 +22,11 @@ def dataset(name: str, split: str = "train", **knobs: Any) -> Dataset:
     from synthbook.datasets.folder import Folder
     from synthbook.datasets.generated import Generated
     from synthbook.datasets.places import Places
+    from synthbook.datasets.renders import CarRenders, Structured3D
 
     kinds = {"places": Places, "faces": Faces, "cars": Cars, "ade20k": ADE20K,
-             "cityscapes": Cityscapes, "deepfashion": DeepFashion, "folder": Folder}
+             "car-renders": CarRenders, "cityscapes": Cityscapes, "deepfashion": DeepFashion,
+             "folder": Folder, "structured3d": Structured3D}
     if name not in kinds:
         raise BookError(f"unknown dataset {name!r}: choose one of {', '.join(kinds)}")
     if issubclass(kinds[name], Generated) and kinds[name].art:
