@@ -31,7 +31,8 @@ def slow_reconstruction(real, fake, masks, pool):
         m = mask.numpy().reshape(len(f), 1, *f.shape[2:])
         both = np.concatenate([f, g])
         mean = both.mean((0, 2, 3), keepdims=True)
-        spread = np.maximum(both.std((0, 2, 3), keepdims=True), 1e-4)
+        spread = both.std((0, 2, 3), keepdims=True)
+        spread = np.maximum(spread, 0.1 * np.sqrt(np.mean(spread**2)))
         f, g = (f - mean) / spread, (g - mean) / spread
         step, gaps = 2 if pool and mask.dim() == 4 else 1, []
         for b in range(len(f)):
@@ -50,6 +51,8 @@ def test_reconstruction_equals_a_slow_loop_with_the_mean_subtracted(pool):
     torch.manual_seed(0)
     shapes = ((3, 7, 7), (4, 4, 4), (5,))
     real, fake = ([torch.randn(2, *s) * 3 + 1 for s in shapes] for _ in range(2))
+    for features in (real, fake):
+        features[2][:, 1] *= 1e-3  # a quiet one
     masks = [torch.zeros(2, 1, 7, 7), torch.ones(2, 1, 4, 4), torch.tensor([[1.0], [0.0]])]
     masks[0][0, :, 2:6, 1:7] = 1
     for given in (masks, [masks[0], None, masks[2]]):
@@ -82,6 +85,18 @@ def test_co_normalisation_makes_levels_of_any_scale_alike():
     assert dead.item() == 0
     scale = losses.joint_scale(f.requires_grad_(), g)
     assert not scale.requires_grad and scale.shape == (1, 3, 1, 1)
+
+
+def test_the_first_stir_of_a_silent_channel_pulls_no_harder_than_others():
+    torch.manual_seed(0)
+    real, fake = torch.randn(8, 6), torch.randn(8, 6)
+    real[:, 3], fake[:, 3] = 0, 0
+    fake[2, 3] = 1e-3
+    fake.requires_grad_()
+    losses.reconstruction([real], [fake], [torch.ones(8, 1)]).backward()
+    pull = fake.grad.abs()
+    others = pull[:, [0, 1, 2, 4, 5]].amax()
+    assert 0 < pull[2, 3] <= 1.01 * others / losses.QUIET
 
 
 def test_a_shift_within_a_cell_costs_nothing_after_the_pool_and_something_without():

@@ -1,5 +1,6 @@
 """What the small setting does otherwise than the paper, as far as the paper could be verified."""
 
+from synthbook.semantic_pyramid.losses import QUIET
 from synthbook.semantic_pyramid.masks import Sampling
 from synthbook.semantic_pyramid.recipe import FINE, WIDTHS, Weights
 
@@ -38,8 +39,8 @@ def deviations(w: Weights = Weights(), s: Sampling = Sampling()
         ("region", "a crop, its distribution not known",
          f"a rectangle, sides {s.least:g} to {s.most:g} of the picture's", "one rule for all"),
         ("co-normalisation", "real and generated features jointly, form not known",
-         "a channel's deviation over both, without gradient",
-         "the mean cancels; features cannot be inflated"),
+         f"a channel's deviation over both, no less than {QUIET:g} of the level's; no gradient",
+         "the mean cancels; features cannot be inflated; silent channels of fc7 do not drown others"),
         ("before features are compared", "a max-pool of 2 × 2", "the same" if w.pool else "none",
          "at 32 pixels its cells at conv2 have a quarter of the picture's side"),
         ("weight of features", "code: 0.1", f"{w.reconstruction:g}", "short runs"),

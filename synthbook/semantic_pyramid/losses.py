@@ -13,6 +13,7 @@ from torch import Tensor
 from synthbook.semantic_pyramid.masks import masked
 
 EPS = 1e-8
+QUIET = 0.1  # of a level's typical deviation: a channel is never scaled up beyond that
 
 
 def least_squares_d(real: Tensor, fake: Tensor) -> Tensor:
@@ -31,11 +32,14 @@ def joint_scale(real: Tensor, fake: Tensor) -> Tensor:
     Dividing by it is the co-normalisation N [quoted: its form is not known; ours is batch
     normalisation of the pair]. The mean that this would also subtract is the same for both, passes
     through the max-pool and cancels in the difference, so it is left out. The scale is held
-    constant: else a loss could be lowered by making features large.
+    constant: else a loss could be lowered by making features large. It is no less than `QUIET` of
+    the level's root mean square: four of ten numbers of fc7 are 0 for a whole batch, and divided
+    by next to nothing their slightest stir would drown all others [ours].
     """
     both = torch.cat([real.detach(), fake.detach()]).float()
     axes = [axis for axis in range(both.dim()) if axis != 1]
-    return both.std(axes, keepdim=True, correction=0).clamp_min(1e-4)
+    scale = both.std(axes, keepdim=True, correction=0)
+    return scale.maximum(QUIET * scale.square().mean().sqrt()).clamp_min(EPS)
 
 
 def pooled(x: Tensor) -> Tensor:

@@ -62,7 +62,7 @@ class Weights:
     pairs: float = 0.5
     pool: bool = False
     rate_g: float = 1e-3
-    rate_d: float = 1e-3
+    rate_d: float = 5e-4
 
 
 @dataclass(frozen=True)
