@@ -40,7 +40,7 @@ def deviations(w: Weights = Weights(), s: Sampling = Sampling()
          f"a rectangle, sides {s.least:g} to {s.most:g} of the picture's", "one rule for all"),
         ("co-normalisation", "real and generated features jointly, form not known",
          f"a channel's deviation over both, no less than {QUIET:g} of the level's; no gradient",
-         "the mean cancels; features cannot be inflated; silent channels of fc7 do not drown others"),
+         "the mean cancels; nothing is inflated; fc7's silent channels do not drown others"),
         ("before features are compared", "a max-pool of 2 × 2", "the same" if w.pool else "none",
          "at 32 pixels its cells at conv2 have a quarter of the picture's side"),
         ("weight of features", "code: 0.1", f"{w.reconstruction:g}", "short runs"),
