@@ -5,6 +5,7 @@ The pages are those of `SYNTHBOOK_SITE`; a figure on a new page is tested withou
 
 # ruff: noqa: F811
 import re
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -229,6 +230,12 @@ def test_every_slider_of_a_recorded_figure_changes_its_picture(reader: Reader, p
 # ------------------------------------------------------------------------------ for everyone
 
 
+def slow_line(route) -> None:
+    """Files arrive one after another, so that the page has time to say how far it is."""
+    time.sleep(0.2)
+    route.continue_()
+
+
 def test_nothing_is_loaded_on_a_metered_line_before_the_button(readers):
     tab, visit = readers["http"].open(CROWDED, script=METERED)
     figure = Shown(tab, FIGURES[CROWDED][0])
@@ -238,6 +245,7 @@ def test_nothing_is_loaded_on_a_metered_line_before_the_button(readers):
     tab.wait_for_timeout(300)
     assert assets(visit) == [] and load.is_visible()
     figure.root.evaluate(LISTEN)
+    tab.route("**/_static/figures/**", slow_line)
     load.click()
     figure.start()
     assert assets(visit) and not load.is_visible()

@@ -16,12 +16,15 @@ from synthbook.study import (
     coin,
     nearest,
     of_layouts,
+    of_levels,
     pooled,
     rates,
     read_answers,
     read_folder,
+    sound_files,
     write_answers,
 )
+from synthbook.study.charts import of_rates
 
 SCENES = 12
 CELLS = [(test, condition) for test in ("paired", "unpaired") for condition in ("good", "bad")]
@@ -176,6 +179,21 @@ def test_a_folder_that_mixes_or_repeats_is_refused(tmp_path):
         read_folder(tmp_path)
 
 
+def test_files_that_do_not_fit_are_named_and_the_others_count(tmp_path):
+    write_answers(tmp_path / "a.csv", replies())
+    write_answers(tmp_path / "b.csv", replies())
+    write_answers(tmp_path / "c.csv", replies(participant=3))
+    (tmp_path / "d.csv").write_text("a,b\n1,2\n")
+    found, refused = sound_files(tmp_path)
+    assert {a.participant for a in found} == {1, 3} and len(found) == 16
+    assert ["b.csv" in refused[0], "d.csv" in refused[1], len(refused)] == [True, True, 2]
+    assert not any("\n" in line for line in refused)
+    for name in "abc":
+        (tmp_path / f"{name}.csv").unlink()
+    with pytest.raises(BookError, match="d.csv does not begin with the columns"):
+        sound_files(tmp_path)
+
+
 # ------------------------------------------------------------------------------- the rates
 
 
@@ -279,3 +297,33 @@ def test_pictures_come_from_a_models_name():
 def test_a_model_without_label_maps_is_refused():
     with pytest.raises(BookError, match="choose one that does, such as smis"):
         of_layouts("stylegan2", range(2))
+
+
+def test_pictures_of_single_levels_come_from_a_pyramids_name():
+    name = "semantic-pyramid/semantic-pyramid@places-32-s0"
+    real, made = of_levels(name, range(3), ["conv1", "fc8"])
+    assert list(made) == ["conv1", "fc8"] and made["fc8"].shape == real.shape == (3, 3, 32, 32)
+    near, far = ((made[level] - real).abs().mean().item() for level in made)
+    assert 0 < near < far  # a fine level copies
+    again = of_levels(name, range(1, 3), ["conv1"], seed=1)[0]
+    assert torch.equal(again, real[1:])
+
+
+def test_what_makes_no_pictures_of_levels_is_refused():
+    with pytest.raises(BookError, match="choose one that does, such as semantic-pyramid"):
+        of_levels("stylegan2", range(2), ["conv1"])
+    with pytest.raises(BookError, match="conv9"):
+        of_levels("semantic-pyramid/semantic-pyramid@places-32-s0", range(2), ["conv9"])
+
+
+# ------------------------------------------------------------------------------ the picture
+
+
+def test_the_chart_has_a_panel_for_each_test_and_a_point_for_each_rate():
+    found = rates(replies() + replies("coin", 1))
+    for axes, test in zip(of_rates(found).get_axes(), ("paired", "unpaired"), strict=True):
+        drawn = {bars.get_label(): bars.lines[0].get_ydata().tolist() for bars in axes.containers}
+        names = [tick.get_text() for tick in axes.get_xticklabels()]
+        assert axes.get_title() == test and set(names) == {"good", "bad"}
+        assert drawn == {who: [found[who, test, name].value for name in names]
+                         for who in ("coin", "person")}

@@ -6,11 +6,19 @@ by machine, `pictures` makes pairs from a model's name. How people take part is 
 :mod:`synthbook.figures.study`.
 """
 
-from synthbook.study.answers import Answer, pooled, rates, read_answers, read_folder, write_answers
-from synthbook.study.pictures import of_layouts
+from synthbook.study.answers import (
+    Answer,
+    pooled,
+    rates,
+    read_answers,
+    read_folder,
+    sound_files,
+    write_answers,
+)
+from synthbook.study.pictures import of_layouts, of_levels
 from synthbook.study.standins import answered, classifier, coin, nearest
 from synthbook.study.trials import SIDES, TESTS, Study, Trial
 
 __all__ = ["SIDES", "TESTS", "Answer", "Study", "Trial", "answered", "classifier", "coin",
-           "nearest", "of_layouts", "pooled", "rates", "read_answers", "read_folder",
-           "write_answers"]
+           "nearest", "of_layouts", "of_levels", "pooled", "rates", "read_answers", "read_folder",
+           "sound_files", "write_answers"]

@@ -143,23 +143,38 @@ def read_folder(folder: str | Path, study: str | None = None) -> list[Answer]:
     study : its name; that of the first file where not given. Raises BookError, which names the
         file, where one does not fit, and where there is none.
     """
+    answers, refused = sound_files(folder, study)
+    if refused:
+        raise BookError(refused[0])
+    return answers
+
+
+def sound_files(folder: str | Path, study: str | None = None) -> tuple[list[Answer], list[str]]:
+    """The answers of :func:`read_folder`, and a line for each file that does not fit.
+
+    Such a file is left out and the others count. BookError where none is left.
+    """
     if not Path(folder).is_dir():
         raise BookError(f"{folder} is not a folder: put the class's CSV files into one")
     owners: dict[tuple[str, int], Path] = {}
-    answers = []
+    answers, refused = [], []
     for path in sorted(Path(folder).glob("*.csv")):
-        found = read_answers(path)
-        first = found[0]
-        study = study or first.study
-        if first.study != study:
-            raise BookError(f"{path} is of study {first.study!r}, not {study!r}; leave it out")
-        if (known := owners.setdefault((first.who, first.participant), path)) != path:
-            raise BookError(f"{known.name} and {path.name} are both of {first.who} "
-                            f"{first.participant}; leave one out")
-        answers += found
+        try:
+            found = read_answers(path)
+            first = found[0]
+            study = study or first.study
+            if first.study != study:
+                raise BookError(f"{path} is of study {first.study!r}, not {study!r}; leave it out")
+            if (known := owners.setdefault((first.who, first.participant), path)) != path:
+                raise BookError(f"{known.name} and {path.name} are both of {first.who} "
+                                f"{first.participant}; leave one out")
+        except BookError as error:
+            refused.append(str(error))
+        else:
+            answers += found
     if not answers:
-        raise BookError(f"{folder} holds no CSV files")
-    return answers
+        raise BookError(refused[0] if refused else f"{folder} holds no CSV files")
+    return answers, refused
 
 
 # ---------------------------------------------------------------------------------- the rates
