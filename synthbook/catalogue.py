@@ -43,7 +43,7 @@ SMIS_SMALL = {scale: {**small, "batch": 8, "weights": SMIS_SHORT} for scale, sma
 SMIS_IMAGES = {"smoke": 64, "laptop": 1_600, "ablation": 24_000, "ship": 400_000}
 STYLEGAN2_IMAGES = {"smoke": 64, "laptop": 2_000, "ablation": 150_000, "ship": 800_000}
 STYLEGAN2_SMALL = {"smoke": {"count": 64, "batch": 4}, "laptop": {"count": 400, "batch": 8}}
-PYRAMID_IMAGES = {"smoke": 64, "laptop": 2_000, "ablation": 120_000, "ship": 400_000}
+PYRAMID_IMAGES = {"smoke": 64, "laptop": 2_000, "ablation": 80_000, "ship": 400_000}
 PYRAMID_SMALL = {"smoke": {"count": 64, "batch": 8, "lenient": True},
                  "laptop": {"count": 400, "batch": 8}}
 CONTROLLABLE_IMAGES = {"smoke": 64, "laptop": 1_600, "ablation": 60_000, "ship": 400_000}

@@ -60,6 +60,15 @@ def test_reconstruction_equals_a_slow_loop_with_the_mean_subtracted(pool):
         assert found == pytest.approx(slow_reconstruction(real, fake, given, pool), rel=1e-4)
 
 
+def test_emphasis_weighs_levels_one_by_one():
+    torch.manual_seed(0)
+    real, fake = ([torch.randn(2, *s) for s in SHAPES] for _ in range(2))
+    masks = only(SHAPES, 2, *LEVELS)
+    alone = [losses.reconstruction(real, fake, only(SHAPES, 2, name)).item() for name in LEVELS]
+    found = losses.reconstruction(real, fake, masks, emphasis=(3, 3, 3, 1, 1, 0, 1)).item()
+    assert found == pytest.approx(sum(alone) + 2 * sum(alone[:3]) - alone[5], rel=1e-5)
+
+
 def test_levels_that_are_not_supplied_cost_nothing_and_get_no_gradient():
     torch.manual_seed(0)
     real = [torch.randn(3, *s) for s in SHAPES]

@@ -11,6 +11,7 @@ def deviations(w: Weights = Weights(), s: Sampling = Sampling()
     re-implementations; the paper's own code is not released."""
     widths = ", ".join(map(str, WIDTHS[32][0]))
     least = min(s.frequency)
+    many = " : ".join(f"{share:g}" for share in w.emphasis)
     often = " : ".join(f"{share / least:g}" for share in s.frequency)
     return (
         ("data", "photographs of 365 kinds of place: Places365",
@@ -44,6 +45,8 @@ def deviations(w: Weights = Weights(), s: Sampling = Sampling()
         ("before features are compared", "a max-pool of 2 × 2", "the same" if w.pool else "none",
          "at 32 pixels its cells at conv2 have a quarter of the picture's side"),
         ("weight of features", "code: 0.1", f"{w.reconstruction:g}", "short runs"),
+        ("levels in the features' term", "each alike", f"{many}, from conv1 to fc8",
+         "fine ones hold more; where all weigh ten, grids appear that have the features and no scene"),
         ("weight of diversity", "code: 0.1", f"{w.diversity:g}", "as there"),
         ("bound of diversity", "none known", f"at most {w.limit:g}, with gradient",
          "the ratio has no bound where z is ignored"),

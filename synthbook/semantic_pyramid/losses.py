@@ -51,22 +51,24 @@ def pooled(x: Tensor) -> Tensor:
 
 
 def reconstruction(real: Sequence[Tensor], fake: Sequence[Tensor], masks: Sequence[Tensor | None],
-                   pool: bool = True) -> Tensor:
+                   pool: bool = True, emphasis: Sequence[float] | None = None) -> Tensor:
     """Feature error on supplied levels, equation 3 [quoted: the mask follows the difference].
 
-    L_rec = sum_l || m~_l (P(N(f_l(x))) - P(N(f_l(x^)))) ||_1, a mean over the elements of a level
-    and over the batch, summed over levels [code]. P: :func:`pooled`, of the mask too; N:
+    L_rec = sum_l a_l || m~_l (P(N(f_l(x))) - P(N(f_l(x^)))) ||_1, a mean over the elements of a
+    level and over the batch, summed over levels [code]. P: :func:`pooled`, of the mask too; N:
     :func:`joint_scale`. A level without a mask, or with one of zeros, adds exactly 0.
 
     real, fake : features of every level, (B, C, h, w) or (B, C); real ones get no gradient.
     pool       : whether P is the max-pool or does nothing.
+    emphasis   : a_l of every level [ours]; all 1 unless given.
     """
     total = fake[0].new_zeros((), dtype=torch.float)
-    for f, g, mask in zip(real, fake, masks, strict=True):
+    each = [1.0] * len(real) if emphasis is None else emphasis
+    for f, g, mask, weight in zip(real, fake, masks, each, strict=True):
         if mask is not None:
             scale, p = joint_scale(f, g), pooled if pool else torch.nn.Identity()
             gap = p(f.detach().float() / scale) - p(g.float() / scale)
-            total = total + masked(gap.abs(), p(mask.float())).mean()
+            total = total + weight * masked(gap.abs(), p(mask.float())).mean()
     return total
 
 

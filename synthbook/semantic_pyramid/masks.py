@@ -34,7 +34,7 @@ class Sampling:
     least, most : sides of the rectangle, as fractions of the picture's.
     """
 
-    frequency: tuple[float, ...] = (1, 2, 2, 1, 1, 1.5, 2)
+    frequency: tuple[float, ...] = (1, 2, 2, 1, 1, 1, 3)
     regions: float = 0.3
     least: float = 0.25
     most: float = 0.75

@@ -43,8 +43,8 @@ EXPECTED = f"ROOT/train/CATEGORY/*.jpg, ROOT/val/CATEGORY/*.jpg and ROOT/{WEIGHT
 SHAPES: Shapes = (*((w, 224 >> k, 224 >> k) for k, w in enumerate(WIDTHS, 1)), (4096,), (365,))
 MODEL = Config(SHAPES, 365, 224, latent=128, channels=(64, 128, 256, 512, 512),
                critic=(64, 128, 256, 512, 1024, 1024), embedding=128, norm="batch", spectral=True)
-WEIGHED = small.Weights(reconstruction=0.1, diversity=0.1, limit=10.0, pairs=1.0, pool=True,
-                        rate_g=1e-4, rate_d=1e-4)
+WEIGHED = small.Weights(reconstruction=0.1, emphasis=(1,) * 7, diversity=0.1, limit=10.0,
+                        pairs=1.0, pool=True, rate_g=1e-4, rate_d=1e-4)
 
 
 @dataclass(frozen=True)

@@ -49,20 +49,22 @@ class Weights:
     Parameters
     ----------
     reconstruction : alpha.
+    emphasis       : a_l, of each level within the features' term.
     diversity      : beta; 0 leaves the second image out.
     limit, hard    : of the diversity term; see :func:`losses.diversity`.
     pairs          : share of the batch that gets a second image.
     pool           : whether features are compared after a max-pool.
     """
 
-    reconstruction: float = 10.0
-    diversity: float = 0.2
-    limit: float = 10.0
+    reconstruction: float = 1.0
+    emphasis: tuple[float, ...] = (3, 3, 3, 1, 1, 1, 1)
+    diversity: float = 0.1
+    limit: float = 5.0
     hard: bool = False
     pairs: float = 0.5
     pool: bool = False
     rate_g: float = 1e-3
-    rate_d: float = 5e-4
+    rate_d: float = 1e-3
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,8 @@ def generator_loss(setting: Any, nets: Networks, batch: Batch, scratch: dict):
     fake = nets["generator"](z, features, masks, category)
     terms = {
         "adversarial": losses.least_squares_g(nets["discriminator"](fake, category).float()),
-        "reconstruction": losses.reconstruction(features, classifier.pyramid(fake), masks, w.pool)}
+        "reconstruction": losses.reconstruction(features, classifier.pyramid(fake), masks, w.pool,
+                                                w.emphasis)}
     loss = terms["adversarial"] + w.reconstruction * terms["reconstruction"]
     if w.diversity:
         n = max(1, round(w.pairs * len(z)))
