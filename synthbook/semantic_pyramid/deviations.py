@@ -46,7 +46,7 @@ def deviations(w: Weights = Weights(), s: Sampling = Sampling()
          "at 32 pixels its cells at conv2 have a quarter of the picture's side"),
         ("weight of features", "code: 0.1", f"{w.reconstruction:g}", "short runs"),
         ("levels in the features' term", "each alike", f"{many}, from conv1 to fc8",
-         "fine ones hold more; where all weigh ten, grids appear that have the features and no scene"),
+         "fine ones hold more; all at ten made grids that have the features and no scene"),
         ("weight of diversity", "code: 0.1", f"{w.diversity:g}", "as there"),
         ("bound of diversity", "none known", f"at most {w.limit:g}, with gradient",
          "the ratio has no bound where z is ignored"),
