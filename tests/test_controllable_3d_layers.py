@@ -25,6 +25,7 @@ from synthbook.controllable_3d import (
     yaw,
 )
 from synthbook.controllable_3d.cameras import project
+from synthbook.controllable_3d.generator_3d import mlp
 from synthbook.controllable_3d.losses import one_way, residuals
 from synthbook.controllable_3d.warp import carried
 
@@ -245,3 +246,9 @@ def test_compactness_does_not_care_where_a_primitive_is():
     with pytest.raises(ValueError, match="colours=3"):
         compose(torch.zeros(1, 2, 4, 8, 8), *(torch.zeros(1, 2, 1, 8, 8),) * 2,
                 torch.zeros(1, 3, 8, 8))
+
+
+def test_latents_that_differ_make_looks_that_differ_from_the_first_step_on():
+    torch.manual_seed(0)
+    looks = mlp(32, 128, 256, 100)(torch.randn(2_000, 32)).detach()
+    assert 0.7 < looks.std(0).mean() < 1.4

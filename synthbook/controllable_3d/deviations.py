@@ -51,6 +51,8 @@ def deviations(w: Weights = Weights(), model: Config = Config()
         ("area in the compactness of points", "code: from projected corners, not their area",
          "mean alpha, as in the text", "the code's pulls primitives to a corner"),
         ("consistency", "code: all primitives at every step", turned, "cost"),
+        ("first weights of what reads latents", "code: PyTorch's",
+         "those that keep a deviation from layer to layer", "else all primitives begin alike"),
         ("R1", "code: weight 10 at every step",
          f"weight {w.r1 / 2:g}, computed in every {w.r1_every}th step", "cost; short runs"),
         ("optimiser", "RMSprop, 0.0001 for both",

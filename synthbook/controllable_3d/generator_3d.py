@@ -18,14 +18,22 @@ from synthbook.layers import check_shape, conv3x3
 SMALLEST, RANGE = 0.1, 0.5  # scale is between 0.1 and 0.6, as in the released code
 FIRST = 0.35, 0.15, 0.2  # half sizes that a primitive begins with, scene units
 THIN = 0.02  # half thickness of a box on the picture
+SLOPE = 0.2  # of leaky ReLU below 0
 SKY = 4, 8  # height and width of the background's texture before it is doubled twice
 
 
 def mlp(*widths: int) -> nn.Sequential:
-    """Linear layers with leaky ReLU in between."""
+    """Linear layers with leaky ReLU in between, which keep the deviation of what they are given.
+
+    PyTorch's own first weights leave a tenth of it after three layers: primitives begin all alike,
+    and a weak discriminator lets them stay so [ours].
+    """
     layers: list[nn.Module] = []
     for a, b in zip(widths, widths[1:]):
-        layers += [nn.Linear(a, b), nn.LeakyReLU(0.2)]
+        layer = nn.Linear(a, b)
+        nn.init.kaiming_normal_(layer.weight, SLOPE)
+        nn.init.zeros_(layer.bias)
+        layers += [layer, nn.LeakyReLU(SLOPE)]
     return nn.Sequential(*layers[:-1])
 
 
