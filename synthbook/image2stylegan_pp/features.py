@@ -17,6 +17,9 @@ from synthbook.files import BookError
 from synthbook.metrics.features import NATIVE, convolutions, normalise
 
 
+VGG16 = (1, 3, 8, 15), (15,)  # after conv1_1, conv1_2, conv2_2, conv3_3; style after the last
+
+
 @dataclass(frozen=True, eq=False)
 class Taps:
     """A frozen network and the layers of it that are looked at.
@@ -77,7 +80,7 @@ def vgg16_taps(side: int = 256) -> Taps:
 
     Images of 1024 pixels are brought to 256 for it. The weights lie in the reader's cache.
     """
-    return Taps(without_writing(convolutions("vgg16")), (1, 3, 8, 15), (15,), side)
+    return Taps(without_writing(convolutions("vgg16")), *VGG16, side)
 
 
 class Seen:
