@@ -50,6 +50,7 @@ CONTROLLABLE_IMAGES = {"smoke": 64, "laptop": 1_600, "ablation": 60_000, "ship":
 CLASSIFIER_IMAGES = {"smoke": 64, "laptop": 4_000, "ablation": 80_000, "ship": 160_000}
 FINE_JUDGE = "judges/segmenter-40"  # of the forty classes that BachGAN's boxes name
 JUDGE_IMAGES = {"smoke": 64, "laptop": 2_000, "ablation": 16_000, "ship": 48_000}
+HEADING_IMAGES = {"smoke": 64, "laptop": 2_000, "ablation": 64_000, "ship": 96_000}
 READER_IMAGES = {"smoke": 64, "laptop": 2_000, "ablation": 16_000, "ship": 24_000}
 VSPADE = {"vspade": "smis/vspade"}
 BANKS = {"bachgan-bank4": 2_500, "bachgan-bank16": 625}  # of 10,000 training scenes
@@ -275,7 +276,7 @@ MODELS: dict[str, Model] = {
                                      segmenter_module, JUDGE_IMAGES, ("segmenter",),
                                      datasets=("cars",)),
     **{f"judges/pose{suffix}": Model(partial(headings.heading_recipe, **knobs), heading_module,
-                                     JUDGE_IMAGES, ("judge",), datasets=("cars",))
+                                     HEADING_IMAGES, ("judge",), datasets=("cars",))
        for suffix, knobs in (("", {}), ("-ground", {"background": "ground"}))},
     "judges/reader": Model(judges.reader_recipe, reader_module, READER_IMAGES, ("reader",),
                            datasets=("faces",)),

@@ -31,7 +31,7 @@ class HeadingConfig:
     """`classes` labels; `width` channels at full resolution, of both networks."""
 
     classes: int = 6
-    width: int = 16
+    width: int = 8
     dataset: str = "cars"
     size: int = 32
     knobs: dict = field(default_factory=dict)
