@@ -48,8 +48,7 @@ class Config:
     paint      : whether the 2D generator refines what is rendered.
     background : `white`, or `sphere`, the inside of a sphere with features, painted by a 2D
                  generator of its own.
-    critic     : channels of the discriminator at full size; up to four times as many below.
-    spectral   : whether its weights are spectrally normalised, as in the paper's code.
+    critic     : channels of the discriminator at full size; up to three times as many below.
     """
 
     size: int = 32
@@ -66,7 +65,6 @@ class Config:
     paint: bool = True
     background: str = "white"
     critic: int = 32
-    spectral: bool = True
 
     def __post_init__(self):
         for value, known in ((self.primitive, PRIMITIVES), (self.poses, POSES),

@@ -46,15 +46,15 @@ class Weights:
     condition   : whether backgrounds alone are judged, by a score of their own.
     """
 
-    r1: float = 10.0
+    r1: float = 0.3
     r1_every: int = 8
     compactness: float = 0.01
     consistency: float = 0.1
     colour: float = 5.0
     degrees: float = 30.0
     condition: bool = True
-    rate_g: float = 1e-3
-    rate_d: float = 5e-4
+    rate_g: float = 3e-4
+    rate_d: float = 2e-3
 
 
 @dataclass(frozen=True)

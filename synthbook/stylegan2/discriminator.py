@@ -40,22 +40,29 @@ class Halving(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Images to scores, by the generator's sizes and channels in reverse order."""
+    """Images to scores, by the generator's sizes and channels in reverse order.
 
-    def __init__(self, config: Config):
+    scores : how many each image gets; the first is `forward`'s.
+    """
+
+    def __init__(self, config: Config, scores: int = 1):
         super().__init__()
         self.config, widths = config, config.channels[::-1]
         self.stem = EqualConv(3, widths[0], 1)
         self.blocks = nn.ModuleList(Halving(a, b) for a, b in zip(widths[:-1], widths[1:]))
         self.last = EqualConv(widths[-1] + 1, widths[-1], 3)
         self.hidden = EqualLinear(widths[-1] * 16, widths[-1])
-        self.score = EqualLinear(widths[-1], 1)
+        self.score = EqualLinear(widths[-1], scores)
 
     def forward(self, image: Tensor) -> Tensor:
         """(B, 3, H, W) to scores (B,), higher for what looks real."""
+        return self.scores(image)[:, 0]
+
+    def scores(self, image: Tensor) -> Tensor:
+        """(B, 3, H, W) to all scores of every image, (B, S)."""
         check_shape(image, B=None, C=3, H=self.config.size, W=self.config.size)
         x = activate(self.stem(image))
         for block in self.blocks:
             x = block(x)
         x = activate(self.last(minibatch_stddev(x, self.config.group)))
-        return self.score(activate(self.hidden(x.flatten(1))))[:, 0]
+        return self.score(activate(self.hidden(x.flatten(1))))
