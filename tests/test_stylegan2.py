@@ -13,10 +13,11 @@ from synthbook.figures.export import (
     gmac,
     parity,
 )
+from synthbook.discriminators import ResidualDiscriminator
+from synthbook.equalised import EqualConv, EqualLinear, blur
 from synthbook.files import BookError
 from synthbook.stylegan2 import (
     Config,
-    Discriminator,
     Mapping,
     ModulatedConv,
     StyleGAN2,
@@ -26,7 +27,7 @@ from synthbook.stylegan2 import (
     sample,
     truncate,
 )
-from synthbook.stylegan2.layers import EqualConv, EqualLinear, blur, double
+from synthbook.stylegan2.layers import double
 
 TINY = Config(16, (12, 10, 8), latent=6)
 ROWS = TINY.rows
@@ -142,7 +143,7 @@ def test_layers_rows_and_noise_at_64_pixels():
     assert big.sizes == (4, 8, 8, 16, 16, 32, 32, 64, 64) and big.rows == 10
     assert big.layers[:3] == ("4.1", "8.0", "8.1") and big.layers[-1] == "64.1"
     assert config(32).channels == big.channels[:4] and config(32).rows == 8
-    for part in (StyleGAN2(big), Discriminator(big)):
+    for part in (StyleGAN2(big), ResidualDiscriminator(big.channels)):
         assert 4e5 < sum(p.numel() for p in part.parameters()) < 8e5
 
 

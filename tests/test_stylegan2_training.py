@@ -10,15 +10,14 @@ import torch
 import torch.nn.functional as F
 
 from synthbook import losses, models
+from synthbook.discriminators import ResidualDiscriminator, minibatch_stddev
 from synthbook.files import BookError
 from synthbook.stylegan2 import (
     Config,
-    Discriminator,
     Mapping,
     StyleGAN2,
     Synthesis,
     config,
-    minibatch_stddev,
     recipe,
     sample,
 )
@@ -52,7 +51,7 @@ def test_equal_images_have_no_deviation_and_a_finite_gradient():
 
 def test_scores_depend_on_their_group_alone():
     torch.manual_seed(0)
-    critic, images = Discriminator(TINY), torch.randn(8, 3, 16, 16)
+    critic, images = ResidualDiscriminator(TINY.channels, TINY.group), torch.randn(8, 3, 16, 16)
     scores = critic(images)
     assert scores.shape == (8,)
     assert torch.allclose(scores[:4], critic(images[:4]), atol=1e-5)
@@ -123,7 +122,7 @@ def test_path_lengths_of_a_linear_generator():
 def networks(seed=0):
     torch.manual_seed(seed)
     return {"mapping": Mapping(TINY), "synthesis": Synthesis(TINY),
-            "discriminator": Discriminator(TINY)}
+            "discriminator": ResidualDiscriminator(TINY.channels, TINY.group)}
 
 
 def batch_of(count=8):

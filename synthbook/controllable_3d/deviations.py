@@ -53,6 +53,8 @@ def deviations(w: Weights = Weights(), model: Config = Config()
         ("area in the compactness of points", "code: from projected corners, not their area",
          "mean alpha, as in the text", "the code's pulls primitives to a corner"),
         ("consistency", "code: all primitives at every step", turned, "cost"),
+        ("weight of consistency", "code: 0.1 of a mean over the picture", f"{w.consistency:g}",
+         "a car covers a small part of these pictures; at 0.1 it changed its paint as it turned"),
         ("first weights of what reads latents", "code: PyTorch's",
          "those that keep a deviation from layer to layer", "else all primitives begin alike"),
         ("R1", "code: weight 10 at every step",

@@ -3,29 +3,28 @@
 import torch
 from torch import Tensor
 
-from synthbook import stylegan2
 from synthbook.controllable_3d.config import Config
+from synthbook.discriminators import ResidualDiscriminator
 
 COMPOSITE, BACKGROUND = 0, 1  # the flag c, as in the released code
 WIDEST = 3  # times the channels at full size
 
 
-def sizes(config: Config) -> stylegan2.Config:
-    """Channels from 4 pixels up to full size: twice and three times as many below it."""
+def channels(config: Config) -> tuple[int, ...]:
+    """Of the discriminator at 4, 8, ... pixels: thrice those at full size, twice at half of it."""
     halvings = (config.size // 4).bit_length() - 1
-    widths = [config.critic * min(k + 1, WIDEST) for k in range(halvings + 1)]
-    return stylegan2.Config(size=config.size, channels=tuple(widths[::-1]))
+    return tuple(config.critic * min(k + 1, WIDEST) for k in reversed(range(halvings + 1)))
 
 
-class Discriminator(stylegan2.Discriminator):
-    """StyleGAN2's residual discriminator (Karras et al. 2020) with a score for each flag.
+class Discriminator(ResidualDiscriminator):
+    """Pictures to scores, by the flag that says what they show.
 
-    heads : 2 where backgrounds are judged too, else 1; a picture's flag chooses its score.
+    heads : 2 where backgrounds are judged too, else 1.
     """
 
     def __init__(self, config: Config, heads: int = 1):
-        super().__init__(sizes(config), heads)
-        self.size, self.heads = config.size, heads
+        super().__init__(channels(config), scores=heads)
+        self.heads = heads
 
     def forward(self, image: Tensor, flag: Tensor | None = None) -> Tensor:
         """Pictures (B, 3, H, W) in [-1, 1] to scores (B,), higher for what looks real.

@@ -49,9 +49,9 @@ class Weights:
     r1: float = 0.3
     r1_every: int = 8
     compactness: float = 0.01
-    consistency: float = 0.1
+    consistency: float = 2.0
     colour: float = 5.0
-    degrees: float = 30.0
+    degrees: float = 60.0
     condition: bool = True
     rate_g: float = 3e-4
     rate_d: float = 2e-3

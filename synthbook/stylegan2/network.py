@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from synthbook.equalised import EqualLinear, activate
 from synthbook.files import BookError
 from synthbook.layers import check_shape
 from synthbook.streams import stream
-from synthbook.stylegan2.layers import EqualLinear, ModulatedConv, activate, double
+from synthbook.stylegan2.layers import ModulatedConv, double
 
 Edit = Callable[[str, Tensor], Tensor]
 

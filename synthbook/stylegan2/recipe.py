@@ -15,9 +15,9 @@ from torch import Tensor
 from synthbook import losses
 from synthbook.datasets import dataset
 from synthbook.datasets.cache import cached
+from synthbook.discriminators import ResidualDiscriminator
 from synthbook.files import BookError
 from synthbook.streams import stream
-from synthbook.stylegan2.discriminator import Discriminator
 from synthbook.stylegan2.network import Config, Mapping, Synthesis, config, every_row, mix
 from synthbook.training import Batch, Networks, Player, Recipe, exactly, lazy
 
@@ -180,7 +180,7 @@ def recipe(data: str, size: int, *, images: int, batch: int = 16, count: int | N
         config=setting,
         data=lambda: cached(dataset(data, "train", size=size, count=count, **knobs)),
         build=lambda: {"mapping": Mapping(model), "synthesis": Synthesis(model),
-                       "discriminator": Discriminator(model)},
+                       "discriminator": ResidualDiscriminator(model.channels, model.group)},
         players={
             "generator": Player(("mapping", "synthesis"), bound(generator_loss), aim.rate,
                                 (0.0, 0.99)),

@@ -7,8 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from synthbook.equalised import activate
 from synthbook.stylegan2.directions import Directions, Render
-from synthbook.stylegan2.layers import ModulatedConv, activate
+from synthbook.stylegan2.layers import ModulatedConv
 from synthbook.stylegan2.network import StyleGAN2, every_row, mix
 
 
