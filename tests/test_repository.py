@@ -22,7 +22,7 @@ FLOORS = {
         "image2stylegan_pp", "conditional_gans", "baselines", "judges", "headings"),
     2: ("game", "training", "checkpoints", "discriminators", "datasets", "metrics", "published",
         "yardsticks"),
-    1: ("perceptual", "layers", "losses", "scale", "device", "files", "plots",
+    1: ("perceptual", "layers", "equalised", "losses", "scale", "device", "files", "plots",
         "exercises", "reading", "attempts", "streams"),
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
