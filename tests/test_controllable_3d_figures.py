@@ -1,4 +1,4 @@
-"""The figure of cars on the ground: the page's renderer is the data's, handles do their own."""
+"""The figures of cars on the ground: the page's renderers are the book's, handles do their own."""
 
 import math
 
@@ -8,15 +8,21 @@ import torch
 
 from synthbook.controllable_3d import composition
 from synthbook.controllable_3d.caster import BEHIND, Caster, Kind, shares
+from synthbook.controllable_3d.config import config
+from synthbook.controllable_3d.handled import Handled, looked_up
+from synthbook.controllable_3d.network import build
+from synthbook.controllable_3d.primitives import Surface
+from synthbook.controllable_3d.renderer import textured
 from synthbook.datasets.cars import Camera, Car, Cars
 from synthbook.datasets.cars.sampling import means
 from synthbook.datasets.cars.scene import Scene
 from synthbook.figures import controllable_3d as ours
 from synthbook.figures.export import Limits, exported
+from synthbook.files import BookError
 
 
 def run(**changed):
-    values = {name: one.value for name, one in ours.controls().items()}
+    values = {name: one.value for name, one in ours.cast_controls().items()}
     return ours.page_model().run(values | changed)
 
 
@@ -63,7 +69,7 @@ def test_a_car_that_is_taken_away_leaves_what_is_behind_it():
 
 
 def test_a_move_changes_only_where_the_car_was_or_is():
-    ground = ours.controls()["ground"].value.clone()
+    ground = ours.cast_controls()["ground"].value.clone()
     only = torch.tensor([[0.0, 1, 0]])
     empty = run(solid=torch.zeros(1, 3))["image"]
     moved = ground.clone()
@@ -89,7 +95,7 @@ def test_the_pad_is_the_ground_as_the_first_camera_sees_it():
 
 def test_the_camera_goes_around():
     quarter = torch.full((1, 1), 90.0)
-    ground = ours.controls()["ground"].value.clone()
+    ground = ours.cast_controls()["ground"].value.clone()
     turned = ground.clone()  # the same as turning all cars the other way
     c, s = math.cos(math.pi / 2), math.sin(math.pi / 2)
     x, z, yaw = ground.unbind(-1)
@@ -103,3 +109,62 @@ def test_the_camera_goes_around():
 def test_the_exported_model_is_the_same():
     _, report = exported(ours.page_model(), Limits(), ours.MODEL)
     assert report["bytes"] < 400_000 and report["parity"]["mean"] < 0.1
+
+
+# ------------------------------------------------------------------------ a trained generator
+
+
+def generator(variant: str = "controllable-3d", **changed):
+    torch.manual_seed(0)
+    return build(config(variant, 32, **changed)).eval()
+
+
+def scene_and_draws(model, count: int = 4):
+    keep = torch.ones(count, 3, dtype=torch.bool)
+    draws = model.draw(count, torch.Generator().manual_seed(1), keep)
+    centre = draws.camera.centre
+    camera = torch.stack([torch.atan2(centre[:, 2], centre[:, 0]),
+                          torch.asin(-centre[:, 1] / centre.norm(dim=1))], 1)
+    return model.arrange(draws), draws, camera
+
+
+@pytest.mark.parametrize("variant", ["controllable-3d", "ellipsoid", "no-2d"])
+@torch.no_grad()
+def test_behind_handles_a_model_draws_what_it_draws_in_front(variant):
+    model = generator(variant)
+    scene, draws, camera = scene_and_draws(model)
+    wanted = model.render(scene)
+    image, _, share = Handled(model)(draws.place, camera, torch.ones(4, 3), draws.look)
+    torch.testing.assert_close(image, wanted.image, atol=1e-4, rtol=0)
+    torch.testing.assert_close(share, wanted.share.mean((2, 3, 4)), atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+def test_an_alpha_of_zero_takes_an_object_away():
+    model = generator()
+    scene, draws, camera = scene_and_draws(model)
+    alpha = torch.tensor([[1.0, 0, 1]]).expand(4, 3)
+    image, _, share = Handled(model)(draws.place, camera, alpha, draws.look)
+    torch.testing.assert_close(image, model.render(scene.without(1)).image, atol=1e-4, rtol=0)
+    assert (share[:, 1] == 0).all()
+
+
+@pytest.mark.parametrize("side", [2, 4, 8])
+def test_features_by_weights_are_those_by_sampling(side):
+    torch.manual_seed(side)
+    point, texture = 2.6 * torch.rand(2, 3, 5, 5, 3) - 1.3, torch.randn(2, 3, 6, *[side] * 3)
+    solid = torch.ones(2, 3, 5, 5)
+    torch.testing.assert_close(looked_up(texture, point),
+                               textured(Surface(solid, solid, point), texture))
+
+
+@pytest.mark.parametrize("changed", [{"primitive": "point"}, {"background": "sphere"},
+                                     {"poses": "network"}])
+def test_models_without_these_handles_are_refused(changed):
+    with pytest.raises(BookError, match="choose controllable-3d or ellipsoid"):
+        Handled(generator(**changed))
+
+
+def test_a_trained_generator_exports_within_its_limits():
+    _, report = exported(ours.learned_page_model(generator()), Limits(), "learned")
+    assert report["gmac"] < 0.1 and report["parity"]["mean"] < 0.5

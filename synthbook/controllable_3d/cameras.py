@@ -57,7 +57,7 @@ def orbit(azimuth: Tensor, elevation: Tensor, radius: float | Tensor = RADIUS) -
     rotation = torch.stack([right, torch.linalg.cross(forward, right), forward], 1)
     distance = torch.as_tensor(radius, dtype=azimuth.dtype, device=azimuth.device)
     ahead = azimuth.new_tensor([0.0, 0.0, 1.0])
-    return Camera(rotation, (distance.reshape(-1, 1) * ahead).expand(len(azimuth), 3))
+    return Camera(rotation, (distance.reshape(-1, 1) * ahead).expand(azimuth.shape[0], 3))
 
 
 def draw_cameras(count: int, generator: torch.Generator | None = None) -> Camera:

@@ -36,6 +36,7 @@ FIGURES: dict[str, Callable[..., Any]] = {
     "embedded-paste": later("image2stylegan_pp", "paste"),
     "pyramid-levels": later("semantic_pyramid", "levels"),
     "cars-ground": later("controllable_3d", "cars"),
+    "cars-learned": later("controllable_3d", "learned"),
     "smis-paint-faces": lambda: later("smis", "paint")(None, "faces"),
 }
 
@@ -47,6 +48,7 @@ PAGE_MODELS: dict[str, Callable[..., Any]] = {
     "stylegan2": later("stylegan2", "page_model"),
     "image2stylegan-pp": later("image2stylegan_pp", "page_model"),
     "semantic-pyramid": later("semantic_pyramid", "page_model"),
+    "controllable-3d": later("controllable_3d", "learned_page_model"),
     "figures/handles": later("handles", "page_model"),
     "figures/cars": later("controllable_3d", "page_model"),
 }

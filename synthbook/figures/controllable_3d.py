@@ -1,7 +1,7 @@
-"""The figure of the chapter on 3D controllable synthesis: cars on the ground, and a camera.
+"""The figures of the chapter on 3D controllable synthesis: cars on the ground, and a camera.
 
-Behind its controls is the data's own renderer, the perfect model: it shows what every handle should
-do. A trained generator can take its place: a module with the same inputs and outputs.
+Behind the controls of `cars` is the data's own renderer, the perfect model: it shows what every
+handle should do. Behind the same controls of `learned` is a trained generator.
 """
 
 import functools
@@ -10,15 +10,21 @@ import math
 import torch
 from torch import Tensor, nn
 
+from synthbook import models
 from synthbook.controllable_3d.caster import BEHIND, Caster, Kind
+from synthbook.controllable_3d.handled import Handled
+from synthbook.controllable_3d.network import Controllable3D
 from synthbook.datasets.cars.scene import Backdrop
 from synthbook.figures.export import PageModel
 from synthbook.figures.figure import Figure
 from synthbook.figures.input import Input
-from synthbook.figures.inputs import Choice, Ground, Sliders
+from synthbook.figures.inputs import Choice, Draw, Ground, Sliders
 from synthbook.figures.outputs import Caption, Change, Image
 
 MODEL = "figures/cars"
+LEARNED = "controllable-3d/controllable-3d@cars-32-s0"
+OBJECTS = ("first", "second", "third")
+SEED = 3  # of the objects that readers meet first
 CARS = {"red": Kind(0, 2), "cyan": Kind(5, 1), "yellow": Kind(7, 0)}  # a saloon, a van, a mini
 BACKDROP = Backdrop((0.3, 0.2), 0.7, 0.1, 2)
 REACH = 0.8  # scene units from the origin to the border of the pad
@@ -27,6 +33,8 @@ PLACES = ((-0.45, 0.45, 55.0), (0.35, 0.1, -20.0), (-0.3, -0.5, -70.0))
 
 class Told(nn.Module):
     """What readers set, in the units of the pad and in degrees, to what a renderer takes.
+
+    renderer : takes poses, cameras and alphas in radians and scene units, and one thing more.
 
     On the pad x is to the right and z away from the first camera; a thing's direction is a
     compass's, 0 away from the reader and clockwise. The camera's orbit counts from there.
@@ -37,49 +45,83 @@ class Told(nn.Module):
         self.renderer = renderer
 
     def forward(self, ground: Tensor, orbit: Tensor, height: Tensor, solid: Tensor,
-                behind: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """ground (B, N, 3), solid (B, N), the others (B, 1), to what the renderer returns.
+                more: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """ground (B, N, 3), solid (B, N), orbit and height (B, 1), to what the renderer returns.
 
-        Shares are per cent of the picture.
+        more : (B, ...), the renderer's own, such as what is behind. Shares are per cent of the
+        picture.
         """
         degree = math.pi / 180
         yaw = (ground[..., 2:] - 90) * degree
         pose = torch.cat([REACH * ground[..., :2], yaw], -1)
         camera = torch.cat([orbit - 90, height], -1) * degree
-        image, depth, shares = self.renderer(pose, camera, solid, behind)
+        image, depth, shares = self.renderer(pose, camera, solid, more)
         return image, depth, 100 * shares
 
 
-def controls() -> dict[str, Input]:
-    """All that can be set, by name, in the order of the model."""
-    names = tuple(CARS)
+def controls(names: tuple[str, ...], more: Input) -> dict[str, Input]:
+    """All that can be set, by name, in the order of the model; `more` is the renderer's own."""
     return {one.name: one for one in (
         Ground("ground", "The ground from above", torch.tensor([PLACES]), names),
         Sliders("orbit", "Camera around them, degrees", torch.zeros(1, 1), ("orbit",),
                 low=-180, high=180, step=5),
         Sliders("height", "Camera above the ground, degrees", torch.full((1, 1), 30.0),
                 ("elevation",), low=15, high=45, step=1),
-        Sliders("solid", "Alpha", torch.ones(1, len(names)), names, step=0.25),
-        Choice("behind", "Behind them", torch.ones(1, 1), BEHIND))}
+        Sliders("solid", "Alpha", torch.ones(1, len(names)), names, step=0.25), more)}
+
+
+def cast_controls() -> dict[str, Input]:
+    """The controls of the data's renderer."""
+    return controls(tuple(CARS), Choice("behind", "Behind them", torch.ones(1, 1), BEHIND))
+
+
+def learned_controls(latent: int) -> dict[str, Input]:
+    """The controls of a trained generator with so many numbers in a latent."""
+    generator = torch.Generator().manual_seed(SEED)
+    look = torch.randn(1, len(OBJECTS), latent, generator=generator)
+    return controls(OBJECTS, Draw("look", "Other objects", look))
+
+
+def shown(renderer: nn.Module, controls: dict[str, Input]) -> PageModel:
+    """A renderer behind controls."""
+    return PageModel(Told(renderer).eval(), {name: one.random for name, one in controls.items()},
+                     ("image", "depth", "shares"))
 
 
 @functools.cache
 def page_model() -> PageModel:
     """The data's renderer with random examples of its inputs."""
-    module = Told(Caster(tuple(CARS.values()), BACKDROP)).eval()
-    return PageModel(module, {name: one.random for name, one in controls().items()},
-                     ("image", "depth", "shares"))
+    return shown(Caster(tuple(CARS.values()), BACKDROP), cast_controls())
+
+
+def learned_page_model(network: Controllable3D, data: str = "cars") -> PageModel:
+    """A trained generator with random examples of its inputs."""
+    return shown(Handled(network), learned_controls(network.config.latent))
+
+
+def outputs(names: tuple[str, ...], sharp: bool) -> tuple[Image | Change, ...]:
+    """The panels of both figures; `sharp` shows pixels as they are."""
+    said = ", ".join(f"{name} {{{k}}}" for k, name in enumerate(names))
+    return (Image("image", "Picture", pixelated=sharp,
+                  caption=Caption("shares", f"Per cent of the picture: {said}", 1)),
+            Change("image", "What changed"),
+            Image("depth", "Depth, near is bright", small=True, pixelated=sharp),
+            Image("image", "Picture before", small=True, before=True, pixelated=sharp))
 
 
 def cars() -> Figure:
     """Cars to move, turn, fade and take away, seen by a camera that goes around them."""
-    said = ", ".join(f"{name} {{{k}}}" for k, name in enumerate(CARS))
-    return Figure("cars-ground", list(controls().values()), page_model(), MODEL,
-                  outputs=(Image("image", "Picture", pixelated=False,
-                                 caption=Caption("shares", f"Per cent of the picture: {said}", 1)),
-                           Change("image", "What changed"),
-                           Image("depth", "Depth, near is bright", small=True, pixelated=False),
-                           Image("image", "Picture before", small=True, before=True,
-                                 pixelated=False)),
+    return Figure("cars-ground", list(cast_controls().values()), page_model(), MODEL,
+                  outputs=outputs(tuple(CARS), False),
                   title="Move cars on the ground, and the camera around them",
                   alt="A red, a cyan and a yellow car on a ground of two pastel tones.")
+
+
+@functools.cache
+def learned() -> Figure:
+    """The same handles on what a generator has learned from pictures alone."""
+    network = models.load(LEARNED)
+    return Figure("cars-learned", list(learned_controls(network.config.latent).values()),
+                  learned_page_model(network), LEARNED, outputs=outputs(OBJECTS, True),
+                  title="Move what a generator has learned",
+                  alt="Three small cars on white, drawn by a trained generator.")

@@ -1,0 +1,73 @@
+"""A trained generator behind the handles of the page's figure, by operations that ONNX has.
+
+It gives what :class:`.network.Controllable3D` gives, of solids on white: features of a surface
+are read from their block by weights instead of by sampling, and layers are composed in pairs
+instead of in order.
+
+Axes: B scenes, N primitives of a scene, C features, T side of a block, H W pixels.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from synthbook.controllable_3d.cameras import FAR, orbit
+from synthbook.controllable_3d.caster import shares
+from synthbook.controllable_3d.network import Controllable3D
+from synthbook.controllable_3d.poses import upright
+from synthbook.controllable_3d.primitives import solid
+from synthbook.controllable_3d.renderer import Rendered
+from synthbook.files import BookError
+
+
+def looked_up(texture: Tensor, point: Tensor) -> Tensor:
+    """The features of points, linear in between, (B, N, C, H, W); outside, those of the border.
+
+    texture : (B, N, C, T, T, T), the cube [-1, 1]^3 with axes z, y, x.
+    point   : (B, N, H, W, 3), x, y and z.
+    """
+    side, (b, n, h, w) = texture.shape[-1], point.shape[:4]
+    cell = ((point + 1) * side / 2 - 0.5).clamp(0, side - 1).reshape(b, n, h * w, 3)
+    line = torch.arange(side, dtype=point.dtype, device=point.device)
+    x, y, z = (1 - (cell[..., None] - line).abs()).clamp(min=0).unbind(-2)  # (B, N, P, T) each
+    weight = z[..., :, None, None] * y[..., None, :, None] * x[..., None, None, :]
+    found = texture.flatten(3) @ weight.reshape(b, n, h * w, side**3).transpose(-1, -2)
+    return found.reshape(b, n, -1, h, w)
+
+
+class Handled(nn.Module):
+    """A model of solids on white, told what readers set; see :meth:`forward`."""
+
+    def __init__(self, model: Controllable3D):
+        super().__init__()
+        config = model.config
+        if config.primitive == "point" or config.background != "white" or config.poses != "prior":
+            raise BookError("only a model of solids on white, whose poses are given, has these "
+                            "handles: choose controllable-3d or ellipsoid")
+        self.model, self.config = model, config
+
+    def forward(self, pose: Tensor, camera: Tensor, alpha: Tensor, look: Tensor
+                ) -> tuple[Tensor, Tensor, Tensor]:
+        """Picture and depth (B, 3, H, W) in [-1, 1], and the share of the picture of each object.
+
+        pose   : (B, N, 3), x, z and yaw in radians.
+        camera : (B, 2), azimuth and elevation in radians.
+        alpha  : (B, N) in [0, 1], by which an object's own alpha is multiplied.
+        look   : (B, N, Z), latents.
+
+        Near is bright in the depth, and white is black there. Shares (B, N) are in [0, 1].
+        """
+        model, size = self.model, self.config.size
+        placed = upright(*pose.unbind(-1), model.arrangement.size(look))
+        seen = placed.seen_by(orbit(*camera.unbind(-1)))
+        surface = solid(self.config.primitive, seen, size)
+        own = surface.alpha[:, :, None]
+        features = looked_up(*model.appearance(look), surface.point) * own
+        rendered = Rendered(features, own, surface.depth[:, :, None], seen.translation[..., 2])
+        layers = model.refine(rendered, look)
+        share = shares((layers.alpha * alpha[..., None, None, None]).flatten(2),
+                       rendered.depth.flatten(2)).unflatten(2, (1, size, size))
+        rest = 1 - share.sum(1)
+        image = (share * layers.rgb).sum(1) + rest
+        far = (share * rendered.depth).sum(1) + rest * FAR
+        near = ((FAR - far) / (FAR - 1)).clamp(0, 1).expand(-1, 3, -1, -1)
+        return image, 2 * near - 1, share.mean((2, 3, 4))
