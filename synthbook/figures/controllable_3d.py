@@ -82,21 +82,24 @@ def learned_controls(latent: int) -> dict[str, Input]:
     return controls(OBJECTS, Draw("look", "Other objects", look))
 
 
-def shown(renderer: nn.Module, controls: dict[str, Input]) -> PageModel:
-    """A renderer behind controls."""
+def shown(renderer: nn.Module, controls: dict[str, Input], *stored: str) -> PageModel:
+    """A renderer behind controls; `stored` as in :class:`PageModel`."""
     return PageModel(Told(renderer).eval(), {name: one.random for name, one in controls.items()},
-                     ("image", "depth", "shares"))
+                     ("image", "depth", "shares"), stored)
 
 
 @functools.cache
 def page_model() -> PageModel:
     """The data's renderer with random examples of its inputs."""
-    return shown(Caster(tuple(CARS.values()), BACKDROP), cast_controls())
+    return shown(Caster(tuple(CARS.values()), BACKDROP), cast_controls(), "int8")
 
 
 def learned_page_model(network: Controllable3D, data: str = "cars") -> PageModel:
-    """A trained generator with random examples of its inputs."""
-    return shown(Handled(network), learned_controls(network.config.latent))
+    """A trained generator with random examples of its inputs.
+
+    In pictures that are mostly white its norms magnify what int8 loses of some objects.
+    """
+    return shown(Handled(network), learned_controls(network.config.latent), "fp16")
 
 
 def outputs(names: tuple[str, ...], sharp: bool) -> tuple[Image | Change, ...]:

@@ -59,11 +59,13 @@ class PageModel:
               tuple in the order of `outputs`; in evaluation mode.
     inputs  : by name, (count, generator) to `count` random examples (count, ...).
     outputs : names; images are (N, 3, H, W) in [-1, 1], anything else is numbers.
+    stored  : how convolutions' weights may be stored, smallest first.
     """
 
     module: nn.Module
     inputs: Mapping[str, Examples]
     outputs: tuple[str, ...]
+    stored: tuple[str, ...] = ("int8", "fp16")
 
     @torch.inference_mode()
     def run(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -130,7 +132,7 @@ def exported(model: PageModel, limits: Limits, name: str) -> tuple[Any, dict[str
         raise BookError(f"{name} takes {cost:.2f} GMAC an image, the page allows {limits.gmac}: "
                         "choose narrower channels")
     exact, inputs = float32_model(model), model.examples(INPUTS)
-    for storage in ("int8", "fp16"):
+    for storage in model.stored:
         proto = stored_as(exact, storage)
         errors = parity(model, proto, inputs)
         if limits.faithful(errors):
