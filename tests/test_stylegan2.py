@@ -5,6 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from synthbook.discriminators import ResidualDiscriminator
+from synthbook.equalised import EqualConv, EqualLinear, blur
 from synthbook.figures.export import (
     Limits,
     PageModel,
@@ -13,8 +15,6 @@ from synthbook.figures.export import (
     gmac,
     parity,
 )
-from synthbook.discriminators import ResidualDiscriminator
-from synthbook.equalised import EqualConv, EqualLinear, blur
 from synthbook.files import BookError
 from synthbook.stylegan2 import (
     Config,

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 NEAR, FAR = 0.1, 4.0  # depths between which primitives are seen, scene units
+WHITE = 1.0  # depth that a picture of depths shows as white; FAR is black
 RADIUS = 2.0  # scene units from the camera to the origin
 SHARES = 0.15, 0.371  # of a sphere's area above the lowest and the highest camera
 
@@ -57,7 +58,8 @@ def orbit(azimuth: Tensor, elevation: Tensor, radius: float | Tensor = RADIUS) -
     rotation = torch.stack([right, torch.linalg.cross(forward, right), forward], 1)
     distance = torch.as_tensor(radius, dtype=azimuth.dtype, device=azimuth.device)
     ahead = azimuth.new_tensor([0.0, 0.0, 1.0])
-    return Camera(rotation, (distance.reshape(-1, 1) * ahead).expand(azimuth.shape[0], 3))
+    count = azimuth.shape[0]  # not len(), which an export to ONNX would fix
+    return Camera(rotation, (distance.reshape(-1, 1) * ahead).expand(count, 3))
 
 
 def draw_cameras(count: int, generator: torch.Generator | None = None) -> Camera:
@@ -90,3 +92,8 @@ def project(points: Tensor, size: int) -> Tensor:
     Depths below `NEAR` count as `NEAR`, so that nothing near the camera divides by zero.
     """
     return points[..., :2] / points[..., 2:].clamp(min=NEAR) * size + size / 2
+
+
+def brightness(depth: Tensor) -> Tensor:
+    """Depths in scene units as grey values in [-1, 1]; near is bright."""
+    return 2 * ((FAR - depth) / (FAR - WHITE)).clamp(0, 1) - 1

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from synthbook.controllable_3d.cameras import FAR, RADIUS
+from synthbook.controllable_3d.cameras import FAR, RADIUS, brightness
 from synthbook.datasets.cars.backdrop import CEILING, DISC, HALF, rgb, tones
 from synthbook.datasets.cars.cast import AMBIENT, GLASS, LAMP, LIGHT, RIM, TAIL, TRIM, TYRE
 from synthbook.datasets.cars.scene import PAINTS, Backdrop
@@ -227,8 +227,8 @@ class Caster(nn.Module):
         back = (chosen.float() * backdrops(self.backdrop, o, d)).sum(1)
         image = (share[:, :, None] * colour).sum(1) + rest[:, None] * back
         far = (share * depth.clamp(max=FAR)).sum(1) + rest * FAR
-        near = ((FAR - far) / (FAR - 1)).clamp(0, 1)[:, None].expand(-1, 3, -1)
-        return self.pixels(image / 127.5 - 1), self.pixels(2 * near - 1), share.mean(-1)
+        grey = brightness(far)[:, None].expand(-1, 3, -1)
+        return self.pixels(image / 127.5 - 1), self.pixels(grey), share.mean(-1)
 
     def rays(self, camera: Tensor) -> tuple[Tensor, Tensor]:
         """Origins (B, 3, 1) and directions (B, 3, P) in the world, 1 along the camera's axis."""

@@ -10,7 +10,7 @@ Axes: B scenes, N primitives of a scene, C features, T side of a block, H W pixe
 import torch
 from torch import Tensor, nn
 
-from synthbook.controllable_3d.cameras import FAR, orbit
+from synthbook.controllable_3d.cameras import FAR, brightness, orbit
 from synthbook.controllable_3d.caster import shares
 from synthbook.controllable_3d.network import Controllable3D
 from synthbook.controllable_3d.poses import upright
@@ -69,5 +69,4 @@ class Handled(nn.Module):
         rest = 1 - share.sum(1)
         image = (share * layers.rgb).sum(1) + rest
         far = (share * rendered.depth).sum(1) + rest * FAR
-        near = ((FAR - far) / (FAR - 1)).clamp(0, 1).expand(-1, 3, -1, -1)
-        return image, 2 * near - 1, share.mean((2, 3, 4))
+        return image, brightness(far).expand(-1, 3, -1, -1), share.mean((2, 3, 4))

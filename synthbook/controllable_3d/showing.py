@@ -11,14 +11,13 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from synthbook.controllable_3d.cameras import FAR, Camera, project
+from synthbook.controllable_3d.cameras import Camera, brightness, project
 from synthbook.controllable_3d.inverse import blurred, pose_of_numbers, shown
 from synthbook.controllable_3d.primitives import solid
 from synthbook.controllable_3d.renderer import Rendered, render_solids
 from synthbook.controllable_3d.warp import Layer, layer_of
 
 NAMES = "x", "z", "yaw", "half length", "half height", "half width"
-NEAREST = 1.0  # depth that is shown white
 
 
 def coordinates(side: int = 8) -> Tensor:
@@ -50,8 +49,7 @@ def pictures(made: Rendered, k: int = 0) -> list[Tensor]:
 
 def grey(depth: Tensor) -> Tensor:
     """Depth (1, H, W) in scene units as an image (3, H, W) in [-1, 1]; near is bright."""
-    near = (FAR - depth) / (FAR - NEAREST)
-    return (2 * near.clamp(0, 1) - 1).expand(3, -1, -1)
+    return brightness(depth).expand(3, -1, -1)
 
 
 def slope(numbers: Tensor, camera: Camera, size: int, which: int, kind: str = "cuboid"

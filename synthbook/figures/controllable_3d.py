@@ -6,6 +6,7 @@ handle should do. Behind the same controls of `learned` is a trained generator.
 
 import functools
 import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -82,16 +83,16 @@ def learned_controls(latent: int) -> dict[str, Input]:
     return controls(OBJECTS, Draw("look", "Other objects", look))
 
 
-def shown(renderer: nn.Module, controls: dict[str, Input], *stored: str) -> PageModel:
-    """A renderer behind controls; `stored` as in :class:`PageModel`."""
+def shown(renderer: nn.Module, controls: dict[str, Input]) -> PageModel:
+    """A renderer behind controls."""
     return PageModel(Told(renderer).eval(), {name: one.random for name, one in controls.items()},
-                     ("image", "depth", "shares"), stored)
+                     ("image", "depth", "shares"))
 
 
 @functools.cache
 def page_model() -> PageModel:
     """The data's renderer with random examples of its inputs."""
-    return shown(Caster(tuple(CARS.values()), BACKDROP), cast_controls(), "int8")
+    return shown(Caster(tuple(CARS.values()), BACKDROP), cast_controls())
 
 
 def learned_page_model(network: Controllable3D, data: str = "cars") -> PageModel:
@@ -99,7 +100,8 @@ def learned_page_model(network: Controllable3D, data: str = "cars") -> PageModel
 
     In pictures that are mostly white its norms magnify what int8 loses of some objects.
     """
-    return shown(Handled(network), learned_controls(network.config.latent), "fp16")
+    told = shown(Handled(network), learned_controls(network.config.latent))
+    return replace(told, stored=("fp16",))
 
 
 def outputs(names: tuple[str, ...], sharp: bool) -> tuple[Image | Change, ...]:
