@@ -10,7 +10,7 @@ no-rotation   all primitives stand parallel to the world's axes (R = I)
 two-d         primitives are upright boxes on the picture; there is no camera
 no-2d         no 2D generator: the primitives' own colours are the picture
 no-compactness, no-consistency, no-condition: a loss or the flag c is left out (recipe)
-gan           no primitives: one network from latents to the picture
+gan           no primitives: one network from latents to the picture, at rates of its own
 ============  =====================================================================
 
 Without a rotation or a 2D generator there is nothing for the consistency loss to compare: these
@@ -97,7 +97,8 @@ VARIANTS: dict[str, dict[str, Any]] = {  # what changes in Config; in Weights un
     "no-consistency": {"weights": {"consistency": 0.0}},
     "no-condition": {"weights": {"condition": False}},
     "gan": {"primitive": "none",
-            "weights": {"compactness": 0.0, "consistency": 0.0, "condition": False}},
+            "weights": {"compactness": 0.0, "consistency": 0.0, "condition": False,
+                        "rate_d": 3e-4, "r1": 3.0}},  # else it ends at white pictures
 }
 
 
