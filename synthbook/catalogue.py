@@ -261,6 +261,10 @@ MODELS: dict[str, Model] = {
     **{f"smis/{name}": model for name, model in BASELINES.items()},
     **{f"bachgan/{name}": bachgan_model(name) for name in (*BACHGAN, *BANKS)},
     "bachgan/layout2im": layout2im_model(),
+    "controllable-3d/layout2im": replace(
+        layout2im_model(), recipe=partial(boxed_layout2im.recipe, background="white"),
+        images=CONTROLLABLE_IMAGES, datasets=("cars",), judge="judges/pose",
+        rivals={"controllable-3d": "controllable-3d/controllable-3d"}),
     "stylegan2/stylegan2": stylegan2_model(),
     "image2stylegan-pp/embedding": replace(stylegan2_model(), built_on="stylegan2/stylegan2"),
     **{f"semantic-pyramid/{name}": pyramid_model(name)

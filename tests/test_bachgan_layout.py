@@ -9,7 +9,7 @@ from miniatures import photo, save
 from synthbook.bachgan import layout_of, rasterise
 from synthbook.bachgan.layout import boxes_of, checked, pack, target
 from synthbook.datasets import dataset
-from synthbook.datasets.things import things
+from synthbook.datasets.things import things, wholes
 from synthbook.files import BookError
 
 
@@ -97,6 +97,17 @@ def test_boxes_from_maps_are_the_datasets_own():
         assert len(boxes_of(rendered.label, rendered.instance, (8,))) == (found[:, 0] == 8).sum()
     background = np.zeros((8, 8), int)
     assert boxes_of(background, background, THINGS).shape == (0, 5)
+
+
+def test_a_car_is_one_thing_with_all_its_parts():
+    data = dataset("cars", "val", size=32, count=8)
+    whole = wholes(data)
+    assert things(data) == (2,) and whole.tolist() == [0, 1, 2, 2, 2, 2]
+    for i in range(8):
+        rendered = data.render(data.scene(i))
+        found = boxes_of(whole[rendered.label], rendered.instance, things(data))
+        assert np.array_equal(found, data.boxes(data.scene(i))) and len(found)
+    assert np.array_equal(wholes(dataset("places", classes=16)), np.arange(16))
 
 
 def test_things_of_cityscapes_are_people_and_vehicles(tmp_path):

@@ -17,7 +17,7 @@ from synthbook.bachgan.layout import boxes_of, pack
 from synthbook.bachgan.retrieval import NONE, search
 from synthbook.datasets.cache import Cached, fingerprint, kept
 from synthbook.datasets.places import MOODS
-from synthbook.datasets.things import things
+from synthbook.datasets.things import things, wholes
 from synthbook.files import BookError, cache_dir
 
 KEPT = 8  # neighbours that are kept of each query, as far as the bank has them
@@ -33,8 +33,8 @@ def same_stream(a: Cached, b: Cached) -> bool:
 def all_boxes(data: Cached) -> list[np.ndarray]:
     """The boxes (N, 5) of every item."""
     label, instance = (data.stored[key].numpy() for key in ("label", "instance"))
-    named = things(data)
-    return [boxes_of(*pair, named) for pair in zip(label, instance)]
+    named, whole = things(data), wholes(data)
+    return [boxes_of(whole[pair[0]], pair[1], named) for pair in zip(label, instance)]
 
 
 def neighbours(queries: Cached, bank: Cached, m: int,

@@ -11,7 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from synthbook import metrics, yardsticks
+from synthbook.baselines.layout2im import Layout2Im
 from synthbook.controllable_3d import judged, measure
+from synthbook.controllable_3d.boxed import Boxed
 from synthbook.controllable_3d.judged import Crossed, share
 from synthbook.controllable_3d.looks import fixed, further
 from synthbook.controllable_3d.network import Controllable3D
@@ -188,14 +190,18 @@ class Setup(yardsticks.Setup):
     def evaluate(self, model: nn.Module, seed: int) -> tuple[Row, Rows]:
         """Every metric of a model, and the reference rows.
 
-        A GAN without primitives has no handles: it is measured by its pictures alone.
+        A GAN without primitives has no handles: it is measured by its pictures alone. Layout2Im
+        is given boxes for handles, and has no layers.
         """
-        if isinstance(model, Controllable3D):
+        if isinstance(model, Layout2Im):
+            model = Boxed(model, TrueRenderer(self.data("test", 1)))
+        if isinstance(model, (Controllable3D, Boxed)):
             flat = model.config.poses == "picture"
             rows, images = self.all_of(model, seed, flat)
-            everything = torch.ones(2 * self.budget.layouts, model.config.primitives,
-                                    dtype=torch.bool)
-            rows |= layered(model, model.sample(len(everything), fixed(seed + 1), everything))
+            if isinstance(model, Controllable3D):
+                everything = torch.ones(2 * self.budget.layouts, model.config.primitives,
+                                        dtype=torch.bool)
+                rows |= layered(model, model.sample(len(everything), fixed(seed + 1), everything))
             broken = self.broken(model, images, seed, flat)
         else:
             images = self.sampled(model, seed)
@@ -203,9 +209,7 @@ class Setup(yardsticks.Setup):
         return rows, self.references | {"broken": broken}
 
     def sampled(self, model: nn.Module, seed: int) -> Tensor:
-        """As many pictures of a model as the budget says, (B, 3, H, W)."""
-        if isinstance(model, Controllable3D):
-            return pictures(model, model.sample(self.budget.images, fixed(seed)))[0]
+        """As many pictures of a GAN without primitives as the budget says, (B, 3, H, W)."""
         draws = model.draw(self.budget.images, fixed(seed))
         return torch.cat([model(part(draws, slice(k, k + AT_ONCE))).image
                           for k in range(0, self.budget.images, AT_ONCE)])
