@@ -1,49 +1,23 @@
-"""The training time machine: how runs are recorded, and how the page shows them."""
+"""The training time machine: how the page shows runs that were recorded, and what ships."""
 
-import importlib.util
 import io
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from html.parser import HTMLParser
-from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from browsing import browser  # noqa: F401
 from PIL import Image
-from torch import nn
+from told_runs import Told, made
 
 from synthbook import files
 from synthbook.figures import time_machine as machine
 from synthbook.files import BookError, read_json, sha256, verified, write_json
 from synthbook.plots import pixels
 from synthbook.smis import failures
-from synthbook.training import Player, Recipe, train
 
-ROOT = Path(__file__).resolve().parent.parent
 CHARTS = (("error", ("error",), 2), ("in / out", ("inside", "outside"), 3))
-
-
-def made() -> SimpleNamespace:
-    """`data/make/time_machine.py`, which is a script beside the package."""
-    path = ROOT / "data" / "make" / "time_machine.py"
-    spec = importlib.util.spec_from_file_location("make_time_machine", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@dataclass(frozen=True)
-class Told:
-    """A run that is only told of."""
-
-    name: str
-    title: str = "A title"
-    changed: str = "what changed"
-    notice: str = "what to see"
-
-
 ATTEMPTS = (Told("one"), Told("two", "Two </script>&"))
 
 
@@ -85,74 +59,6 @@ class Page(HTMLParser):
 
 def shown():
     return machine.time_machine("paper", ATTEMPTS, CHARTS, "Two runs").data
-
-
-def test_a_sprite_holds_every_picture_in_its_place_with_clear_gaps():
-    frames = torch.arange(2 * 3 * 2).view(2, 3, 2, 1, 1, 1).expand(2, 3, 2, 3, 4, 5) / 6 - 1
-    sheet = made().sprite(list(frames))
-    assert sheet.shape == (3 * 6, 4 * 7, 4)
-    for f in range(2):
-        for row in range(3):
-            for column in range(2):
-                y, x = row * 6, (f * 2 + column) * 7
-                shade = round(float(frames[f, row, column, 0, 0, 0] + 1) * 127.5)
-                assert (sheet[y:y + 4, x:x + 5] == [shade, shade, shade, 255]).all()
-                assert not sheet[y + 4:y + 6, x:x + 7, 3].any()
-                assert not sheet[y:y + 6, x + 5:x + 7, 3].any()
-
-
-class Noise(torch.utils.data.Dataset):
-    """Sixteen fixed random images."""
-
-    def __len__(self):
-        return 16
-
-    def __getitem__(self, i):
-        return {"image": torch.randn(3, 4, 4, generator=torch.Generator().manual_seed(i))}
-
-
-@dataclass(frozen=True)
-class Run(Told):
-    """A run of one small network, whose batch normalisation a careless probe would disturb."""
-
-    def recipe(self, images):
-        def loss(nets, batch, scratch):
-            noisy = batch["image"] + torch.randn_like(batch["image"])
-            return (nets["maker"](noisy) - batch["image"]).abs().mean(), {}
-
-        build = lambda: {"maker": nn.Sequential(nn.Conv2d(3, 3, 3, padding=1), nn.BatchNorm2d(3))}
-        return Recipe(Told("config"), Noise, build, {"maker": Player(("maker",), loss, 1e-2)},
-                      images=images, batch=8, ema={"maker": 0.5})
-
-
-PAPER = SimpleNamespace(
-    ROWS=("up", "down"),
-    frame=lambda recipe, nets: nets["maker"](torch.ones(6, 3, 4, 4)).unflatten(0, (2, 3)),
-    probes=lambda recipe, nets: {"weight": float(nets["maker"][0].weight.mean())})
-
-
-def test_recording_keeps_frames_probes_and_where_they_come_from(tmp_path):
-    path = made().record("paper", PAPER, Run("calm"), tmp_path, (8, 32))
-    record = verified(path)
-    assert record["images"] == [8, 32] and record["rows"] == ["up", "down"]
-    assert record["command"] == "python data/make/time_machine.py paper calm"
-    assert record["config"] == asdict(Told("config")) and record["seed"] == 0
-    early, late = record["probes"]["weight"]
-    assert early != late
-    sheet = np.asarray(Image.open(path))
-    assert record["pitch"] == [6, 6] and record["columns"] == 3
-    assert sheet.shape == (6 * 2, 6 * 3 * 2, 4)
-    first, second = np.split(sheet, 2, 1)
-    assert (first != second).any()
-
-
-def test_recording_does_not_change_the_training():
-    recorder = made().Recorder(PAPER, (8, 24))
-    alone, watched = (train(Run("calm").recipe(32), hooks=hooks, progress=False)
-                      for hooks in ([], [recorder]))
-    assert len(recorder.frames) == len(recorder.rows) == 2
-    for name, value in alone.networks["maker"].state_dict().items():
-        assert torch.equal(value, watched.networks["maker"].state_dict()[name]), name
 
 
 def test_the_last_snapshot_stands_without_script(folder):

@@ -1,10 +1,13 @@
 """Record a paper's training time machine: `python data/make/time_machine.py PAPER [RUN ...]`.
 
 Trains one run after the other and keeps, at fixed numbers of images, what the run makes of fixed
-inputs: one PNG for each run, frames from left to right, and its probes as JSON.
+inputs: one PNG for each run, frames from left to right, and its probes as JSON. With `--finished
+FOLDER` one run is not trained but taken from the folder of `synthbook train ... --out FOLDER`,
+where it stands with its weights.
 """
 
 import argparse
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from importlib import import_module
@@ -16,12 +19,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from synthbook.files import data_dir, replacing, sha256, write_json
+from synthbook.files import BookError, data_dir, read_json, replacing, sha256, write_json
 from synthbook.models import commit
 from synthbook.plots import pixels
 from synthbook.training import Run, train
 
-PAPERS = ("bachgan", "conditional-gans", "smis")
+PAPERS = ("bachgan", "conditional-gans", "controllable-3d", "smis")
 GAP = 2  # transparent pixels right of and below every picture
 
 
@@ -66,19 +69,51 @@ def record(paper: str, failures: ModuleType, attempt, folder: Path, counts: Sequ
     recorder = Recorder(failures, counts)
     recipe = replace(attempt.recipe(counts[-1]), snapshots=1)
     run = train(recipe, seed=seed, hooks=[recorder], progress=False)
-    path = folder / f"{attempt.name}.png"
-    with replacing(path) as temporary:
-        Image.fromarray(sprite(recorder.frames)).save(temporary, format="PNG", optimize=True)
-    rows, columns, _, height, width = recorder.frames[0].shape
-    write_json(path.with_suffix(".json"), {
-        "paper": paper, "name": attempt.name, "seed": seed, "commit": commit(),
+    return write(paper, failures, attempt, folder, recorder.frames, recorder.rows, {
+        "seed": seed, "commit": commit(),
         "command": f"python data/make/time_machine.py {paper} {attempt.name}",
         "config": asdict(recipe.config), "batch": recipe.batch, "device": run.device,
         "minutes": round(run.seconds / 60, 1), "torch": torch.__version__.partition("+")[0],
-        "rows": list(failures.ROWS), "columns": columns, "pitch": [height + GAP, width + GAP],
-        "images": list(counts),
-        "probes": {key: [round(row[key], 5) for row in recorder.rows]
-                   for key in recorder.rows[0]},
+        "images": list(counts)})
+
+
+def gathered(paper: str, failures: ModuleType, attempt, folder: Path, run: Path) -> Path:
+    """The same from the snapshots and the log that a training of the attempt has left in `run`."""
+    (weights,) = (run / paper).glob("*.json")
+    told = read_json(weights)
+    if told["config"] != json.loads(json.dumps(asdict(attempt.recipe().config))):
+        raise BookError(f"{run} is no training of {attempt.name}: its config is another")
+    log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    frames, rows = [], []
+    for count in failures.COUNTS:
+        frames.append(failures.chosen(tiles(run / "snapshots" / f"{count:08d}.png", failures.SIZE)))
+        rows.append(failures.charted(next(row for row in log if row["images"] == count)))
+    kept = ("seed", "commit", "command", "config", "batch", "device", "minutes", "torch")
+    return write(paper, failures, attempt, folder, frames, rows,
+                 {key: told[key] for key in kept} | {"images": list(failures.COUNTS)})
+
+
+def tiles(path: Path, size: int) -> Tensor:
+    """The pictures (N, 3, size, size) in [-1, 1] of a grid that :func:`plots.grid` made."""
+    sheet = np.asarray(Image.open(path).convert("RGB"))
+    sheet = np.pad(sheet, ((0, GAP), (0, GAP), (0, 0)))
+    rows, columns = (n // (size + GAP) for n in sheet.shape[:2])
+    apart = sheet.reshape(rows, size + GAP, columns, size + GAP, 3)[:, :size, :, :size]
+    images = torch.from_numpy(apart.transpose(0, 2, 4, 1, 3).reshape(-1, 3, size, size).copy())
+    return images / 127.5 - 1
+
+
+def write(paper: str, failures: ModuleType, attempt, folder: Path, frames: Sequence[Tensor],
+          rows: Sequence[dict[str, float]], told: dict) -> Path:
+    """Frames as one PNG, and beside it as JSON probes and what is told of the run."""
+    path = folder / f"{attempt.name}.png"
+    with replacing(path) as temporary:
+        Image.fromarray(sprite(frames)).save(temporary, format="PNG", optimize=True)
+    _, columns, _, height, width = frames[0].shape
+    write_json(path.with_suffix(".json"), {
+        "paper": paper, "name": attempt.name, **told, "rows": list(failures.ROWS),
+        "columns": columns, "pitch": [height + GAP, width + GAP],
+        "probes": {key: [round(row[key], 5) for row in rows] for key in rows[0]},
         "sha256": sha256(path)})
     return path
 
@@ -88,7 +123,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("paper", choices=PAPERS)
     parser.add_argument("runs", nargs="*", help="all unless given")
+    parser.add_argument("--finished", type=Path, metavar="FOLDER",
+                        help="of a training of the one run that is named")
     options = parser.parse_args()
+    if options.finished and len(options.runs) != 1:
+        parser.error("a finished training is of one run: name it")
     failures = import_module(f"synthbook.{options.paper.replace('-', '_')}.failures")
     folder = data_dir() / "results" / options.paper / "time-machine"
     known = {attempt.name: attempt for attempt in failures.ATTEMPTS}
@@ -96,7 +135,10 @@ def main() -> None:
     if wrong:
         parser.error(f"no run {', '.join(sorted(wrong))}: choose of {', '.join(known)}")
     for name in options.runs or known:
-        path = record(options.paper, failures, known[name], folder, failures.COUNTS)
+        if options.finished:
+            path = gathered(options.paper, failures, known[name], folder, options.finished)
+        else:
+            path = record(options.paper, failures, known[name], folder, failures.COUNTS)
         print(f"{path.name}: {path.stat().st_size:,d} bytes", flush=True)
 
 

@@ -1,0 +1,74 @@
+"""The 3D chapter's time machine: each run lacks one part, and what ships is what was recorded."""
+
+import pytest
+import torch
+from tiny_cars import model
+
+from synthbook import files
+from synthbook.controllable_3d import failures
+from synthbook.controllable_3d.config import VARIANTS
+from synthbook.controllable_3d.failures import ATTEMPTS
+from synthbook.controllable_3d.looks import snapshot
+from synthbook.figures import time_machine as machine
+from synthbook.files import verified
+
+GOOD, *FAILED = ATTEMPTS
+
+
+def test_every_failure_is_a_variant_of_the_run_that_works():
+    assert GOOD.variant == "controllable-3d" and {one.variant for one in FAILED} < set(VARIANTS)
+    assert len({one.variant for one in ATTEMPTS}) == len(ATTEMPTS)
+    settings = {one.name: one.recipe().config for one in ATTEMPTS}
+    good = settings.pop("good")
+    for name, other in settings.items():
+        silent = name != "no-compactness"  # all others have no consistency loss, as they say
+        assert (other.weights.consistency == 0) == silent
+        assert silent == ("L_geo" in next(a.changed for a in ATTEMPTS if a.name == name))
+    assert settings["no-compactness"].model == settings["no-consistency"].model == good.model
+
+
+def test_a_frame_shows_one_scene_in_every_column():
+    made = model()
+    pictures = snapshot(made)
+    shown = failures.chosen(pictures)
+    assert shown.shape == (len(failures.ROWS), len(failures.SCENES), 3, 16, 16)
+    for row, edit in enumerate(failures.EDITS):
+        for column, scene in enumerate(failures.SCENES):
+            assert torch.equal(shown[row, column], pictures[8 * scene + edit])
+    first, second = failures.SCENES
+    scene = made.sample(8, torch.Generator().manual_seed(0), torch.ones(8, 3, dtype=torch.bool))
+    assert torch.allclose(shown[0], made.render(scene).image[[first, second]], atol=1e-6)
+
+
+# ------------------------------------------------------------------------- what ships
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    """The record of every run."""
+    folder = files.data_dir() / "results" / "controllable-3d" / "time-machine"
+    assert sum(path.stat().st_size for path in folder.iterdir()) <= 500_000
+    return {one.name: verified(folder / f"{one.name}.png") for one in ATTEMPTS}
+
+
+def test_the_shipped_runs_are_those_of_the_table(shipped):
+    for attempt in ATTEMPTS:
+        record = shipped[attempt.name]
+        for key, value in VARIANTS[attempt.variant].items():
+            told = record["config"]["weights" if key == "weights" else "model"]
+            expected = value if key == "weights" else {key: value}
+            assert {name: told[name] for name in expected} == expected, attempt.name
+        assert tuple(record["images"]) == failures.COUNTS
+        assert tuple(record["rows"]) == failures.ROWS and record["seed"] == 0
+    figure = machine.time_machine("controllable-3d", ATTEMPTS, failures.CHARTS, "Cars").data
+    assert figure.count('src="data:image/png;base64,') == len(ATTEMPTS)
+
+
+def test_what_the_captions_say_was_measured(shipped):
+    last = {name: {key: values[-1] for key, values in record["probes"].items()}
+            for name, record in shipped.items()}
+    for key in ("colour", "depth"):
+        assert last["no-consistency"][key] > 2 * last["good"][key]
+        assert last["no-rotation"][key] > 2 * last["good"][key]
+        assert last["no-compactness"][key] < 1.5 * last["good"][key]
+    assert last["no-2d"]["colour"] > 2 * last["good"]["colour"]  # its depths are those of boxes
