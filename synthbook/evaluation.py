@@ -10,6 +10,7 @@ import json
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -147,15 +148,24 @@ def result_path(name: models.Name | str) -> Path:
 def save(result: dict) -> Path:
     """Store a result for the chapters and the ledger; models whose rival it is, compare anew."""
     path, name = result_path(result["model"]), models.parse(result["model"])
-    write_json(path, result)
+    write_json(path, shortened(result))
     for model, known in models.MODELS.items():
         other = result_path(replace(name, model=model))
         for called in (c for c, rival in known.rivals.items() if rival == name.model):
             if other.exists():
                 theirs = read_record(other, "model", "metrics", "references")
                 if compare(theirs, called, result):
-                    write_json(other, theirs)
+                    write_json(other, shortened(theirs))
     return path
+
+
+def shortened(value: Any) -> Any:
+    """JSON values with numbers to eight significant digits, far finer than any interval here."""
+    if isinstance(value, float):
+        return float(f"{value:.8g}")
+    if isinstance(value, dict):
+        return {key: shortened(one) for key, one in value.items()}
+    return [shortened(one) for one in value] if isinstance(value, list) else value
 
 
 def compare(result: dict, called: str, rival: dict) -> bool:

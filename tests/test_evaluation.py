@@ -222,6 +222,13 @@ def test_a_judges_result_has_every_class(book, quick):
 ESTIMATE = {"value": 0.25, "low": 0.2, "high": 0.3, "n": 40, "extractor": "lpips"}
 
 
+def test_stored_numbers_have_eight_digits_and_nothing_else_is_touched():
+    given = {"a": [1 / 3, 2, None, "x"], "b": {"c": 1e-9 / 3, "d": -12345.678912345}, "e": True}
+    assert evaluation.shortened(given) == {
+        "a": [0.33333333, 2, None, "x"], "b": {"c": 3.3333333e-10, "d": -12345.679}, "e": True}
+    assert evaluation.shortened(given)["e"] is True
+
+
 def result_of(weights="abc", name=JUDGE_NAME, keys=("mcsd", "mocd", "kid_judge")):
     return {"model": str(name), "weights": weights,
             "metrics": {k: ESTIMATE | {"value": 0.25 + i} for i, k in enumerate(keys)},
