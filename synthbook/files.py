@@ -13,6 +13,7 @@ import shutil
 import struct
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -157,10 +158,34 @@ def verify_art(name: str | None = None) -> int:
 
 
 def write_json(path: str | Path, value: Any) -> None:
-    """Write `value` as indented JSON, replacing `path` in one step."""
+    """Write `value` as indented JSON, replacing `path` in one step.
+
+    What holds no other object stands on one line, but for the value itself.
+    """
     with replacing(path) as temporary:
-        text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
-        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.write_text(laid_out(value) + "\n", encoding="utf-8")
+
+
+def laid_out(value: Any, margin: str = "\n") -> str:
+    """JSON text of a value; `margin` begins the lines after its first."""
+    plain = partial(json.dumps, ensure_ascii=False, allow_nan=False)
+    nested = any(isinstance(one, dict) for one in inside(value))
+    if not value or not isinstance(value, (dict, list)) or (margin != "\n" and not nested):
+        return plain(value)
+    if isinstance(value, list):
+        parts = [laid_out(one, margin + " ") for one in value]
+    else:
+        parts = [f"{plain(str(key))}: {laid_out(one, margin + ' ')}" for key, one in value.items()]
+    start, end = "[]" if isinstance(value, list) else "{}"
+    return start + ",".join(margin + " " + part for part in parts) + margin + end
+
+
+def inside(value: Any) -> Iterator[Any]:
+    """Everything in lists and objects, however deep; not the value itself."""
+    if isinstance(value, (dict, list)):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield one
+            yield from inside(one)
 
 
 def read_tensors(path: str | Path) -> tuple[dict[str, "torch.Tensor"], dict[str, str]]:

@@ -142,6 +142,27 @@ def test_json_round_trip_and_order(tmp_path):
     assert "Fréchet" in (tmp_path / "it.json").read_text(encoding="utf-8")
 
 
+def test_json_is_laid_out_to_be_read(tmp_path):
+    value = {"a": [1, [2.5, None]], "é": {"b": {"c": "{\n}", "d": []}, "e": {}}, "f": [{"g": True}]}
+    files.write_json(tmp_path / "it.json", value)
+    text = (tmp_path / "it.json").read_text()
+    assert json.loads(text) == value
+    assert text == """{
+ "a": [1, [2.5, null]],
+ "é": {
+  "b": {"c": "{\\n}", "d": []},
+  "e": {}
+ },
+ "f": [
+  {"g": true}
+ ]
+}
+"""
+    for plain in ({"a": 1, "b": 2}, [1, 2], [], {}, "x", 3):
+        assert json.loads(files.laid_out(plain)) == plain
+    assert files.laid_out({"a": 1, "b": 2}) == '{\n "a": 1,\n "b": 2\n}'
+
+
 def test_json_holds_numbers_only(tmp_path):
     with pytest.raises(ValueError):
         files.write_json(tmp_path / "it.json", {"loss": float("nan")})
