@@ -128,7 +128,7 @@ def scene_and_draws(model, count: int = 4):
     return model.arrange(draws), draws, camera
 
 
-@pytest.mark.parametrize("variant", ["controllable-3d", "ellipsoid", "no-2d"])
+@pytest.mark.parametrize("variant", ["controllable-3d", "ellipsoid", "point", "no-2d"])
 @torch.no_grad()
 def test_behind_handles_a_model_draws_what_it_draws_in_front(variant):
     model = generator(variant)
@@ -158,13 +158,13 @@ def test_features_by_weights_are_those_by_sampling(side):
                                textured(Surface(solid, solid, point), texture))
 
 
-@pytest.mark.parametrize("changed", [{"primitive": "point"}, {"background": "sphere"},
-                                     {"poses": "network"}])
+@pytest.mark.parametrize("changed", [{"background": "sphere"}, {"poses": "network"}])
 def test_models_without_these_handles_are_refused(changed):
-    with pytest.raises(BookError, match="choose controllable-3d or ellipsoid"):
+    with pytest.raises(BookError, match="choose controllable-3d, ellipsoid or point"):
         Handled(generator(**changed))
 
 
-def test_a_trained_generator_exports_within_its_limits():
-    _, report = exported(ours.learned_page_model(generator()), Limits(), "learned")
+@pytest.mark.parametrize("variant", ["controllable-3d", "point"])
+def test_a_trained_generator_exports_within_its_limits(variant):
+    _, report = exported(ours.learned_page_model(generator(variant)), Limits(), "learned")
     assert report["gmac"] < 0.1 and report["parity"]["p999"] < 0.1

@@ -1,8 +1,7 @@
 """A trained generator behind the handles of the page's figure, by operations that ONNX has.
 
-It gives what :class:`.network.Controllable3D` gives, of solids on white: features of a surface
-are read from their block by weights instead of by sampling, and layers are composed in pairs
-instead of in order.
+It gives what :class:`.network.Controllable3D` gives on white: features of a surface are read from
+their block by weights instead of by sampling, and layers are composed in pairs instead of in order.
 
 Axes: B scenes, N primitives of a scene, C features, T side of a block, H W pixels.
 """
@@ -10,12 +9,12 @@ Axes: B scenes, N primitives of a scene, C features, T side of a block, H W pixe
 import torch
 from torch import Tensor, nn
 
-from synthbook.controllable_3d.cameras import FAR, brightness, orbit
+from synthbook.controllable_3d.cameras import FAR, Camera, brightness, orbit
 from synthbook.controllable_3d.caster import shares
 from synthbook.controllable_3d.network import Controllable3D
 from synthbook.controllable_3d.poses import upright
 from synthbook.controllable_3d.primitives import solid
-from synthbook.controllable_3d.renderer import Rendered
+from synthbook.controllable_3d.renderer import Rendered, render_points
 from synthbook.files import BookError
 
 
@@ -35,14 +34,14 @@ def looked_up(texture: Tensor, point: Tensor) -> Tensor:
 
 
 class Handled(nn.Module):
-    """A model of solids on white, told what readers set; see :meth:`forward`."""
+    """A model on white whose poses are given, told what readers set; see :meth:`forward`."""
 
     def __init__(self, model: Controllable3D):
         super().__init__()
         config = model.config
-        if config.primitive == "point" or config.background != "white" or config.poses != "prior":
-            raise BookError("only a model of solids on white, whose poses are given, has these "
-                            "handles: choose controllable-3d or ellipsoid")
+        if config.background != "white" or config.poses != "prior":
+            raise BookError("only a model on white, whose poses are given, has these handles: "
+                            "choose controllable-3d, ellipsoid or point")
         self.model, self.config = model, config
 
     def forward(self, pose: Tensor, camera: Tensor, alpha: Tensor, look: Tensor
@@ -56,17 +55,24 @@ class Handled(nn.Module):
 
         Near is bright in the depth, and white is black there. Shares (B, N) are in [0, 1].
         """
-        model, size = self.model, self.config.size
-        placed = upright(*pose.unbind(-1), model.arrangement.size(look))
-        seen = placed.seen_by(orbit(*camera.unbind(-1)))
-        surface = solid(self.config.primitive, seen, size)
-        own = surface.alpha[:, :, None]
-        features = looked_up(*model.appearance(look), surface.point) * own
-        rendered = Rendered(features, own, surface.depth[:, :, None], seen.translation[..., 2])
-        layers = model.refine(rendered, look)
+        size = self.config.size
+        rendered = self.rendered(pose, orbit(*camera.unbind(-1)), look)
+        layers = self.model.refine(rendered, look)
         share = shares((layers.alpha * alpha[..., None, None, None]).flatten(2),
                        rendered.depth.flatten(2)).unflatten(2, (1, size, size))
         rest = 1 - share.sum(1)
         image = (share * layers.rgb).sum(1) + rest
         far = (share * rendered.depth).sum(1) + rest * FAR
         return image, brightness(far).expand(-1, 3, -1, -1), share.mean((2, 3, 4))
+
+    def rendered(self, pose: Tensor, camera: Camera, look: Tensor) -> Rendered:
+        """X, A and D of every primitive alone; pose and look as in :meth:`forward`."""
+        placed = upright(*pose.unbind(-1), self.model.arrangement.size(look))
+        carried, size = self.model.appearance(look), self.config.size
+        if self.config.primitive == "point":
+            return render_points(placed, *carried, camera, size)
+        seen = placed.seen_by(camera)
+        surface = solid(self.config.primitive, seen, size)
+        own = surface.alpha[:, :, None]
+        return Rendered(looked_up(*carried, surface.point) * own, own, surface.depth[:, :, None],
+                        seen.translation[..., 2])
