@@ -214,11 +214,13 @@ def table(result: dict) -> str:
     head = f"{'metric':{wide}s} {result['model']:>34s}" + "".join(f"{r:>12s}" for r in rows)
     lines = [head]
     for key, value in result["metrics"].items():
-        text = f"{value['value']:.4f} [{value['low']:.4f}, {value['high']:.4f}]"
+        known = value["value"] is not None  # a class that no picture shows has no IoU
+        text = f"{value['value']:.4f} [{value['low']:.4f}, {value['high']:.4f}]" if known else "-"
         line = f"{key:{wide}s} {text:>34s}"
         for row in rows:
             reference = result["references"][row].get(key)
-            line += f"{reference['value']:12.4f}" if reference else f"{'':12s}"
+            seen = reference and reference["value"] is not None
+            line += f"{reference['value']:12.4f}" if seen else f"{'':12s}"
         lines.append(line)
     return "\n".join(lines)
 

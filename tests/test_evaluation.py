@@ -263,6 +263,15 @@ def test_what_cannot_be_evaluated_is_refused_in_one_line(book):
         assert "\n" not in str(caught.value)
 
 
+def test_what_could_not_be_measured_is_a_dash():
+    result = result_of(keys=("mcsd", "kid_judge"))
+    result["metrics"]["mcsd"] = dict.fromkeys(("value", "low", "high"))
+    result["references"]["floor"]["kid_judge"] = {"value": None}
+    lines = evaluation.table(result).splitlines()
+    assert lines[1].split() == ["mcsd", "-", "0.5000"]
+    assert lines[2].split()[0] == "kid_judge" and lines[2].split()[-1] == "0.5000"
+
+
 def test_the_table_puts_references_beside_each_metric():
     lines = evaluation.table(result_of()).splitlines()
     assert lines[0].split() == ["metric", str(JUDGE_NAME), "oracle", "floor"]
