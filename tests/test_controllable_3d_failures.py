@@ -7,7 +7,7 @@ from tiny_cars import model
 from synthbook import files
 from synthbook.controllable_3d import failures
 from synthbook.controllable_3d.config import VARIANTS
-from synthbook.controllable_3d.failures import ATTEMPTS
+from synthbook.controllable_3d.failures import ATTEMPTS, GROUNDED
 from synthbook.controllable_3d.looks import snapshot
 from synthbook.figures import time_machine as machine
 from synthbook.files import verified
@@ -25,6 +25,7 @@ def test_every_failure_is_a_variant_of_the_run_that_works():
         assert (other.weights.consistency == 0) == silent
         assert silent == ("L_geo" in next(a.changed for a in ATTEMPTS if a.name == name))
     assert settings["no-compactness"].model == settings["no-consistency"].model == good.model
+    assert all(one.recipe().config.judged for one in GROUNDED)
 
 
 def test_a_frame_shows_one_scene_in_every_column():
@@ -47,21 +48,23 @@ def test_a_frame_shows_one_scene_in_every_column():
 def shipped():
     """The record of every run."""
     folder = files.data_dir() / "results" / "controllable-3d" / "time-machine"
-    assert sum(path.stat().st_size for path in folder.iterdir()) <= 500_000
-    return {one.name: verified(folder / f"{one.name}.png") for one in ATTEMPTS}
+    assert sum(path.stat().st_size for path in folder.iterdir()) <= 800_000
+    return {one.name: verified(folder / f"{one.name}.png") for one in (*ATTEMPTS, *GROUNDED)}
 
 
 def test_the_shipped_runs_are_those_of_the_table(shipped):
-    for attempt in ATTEMPTS:
+    for attempt in (*ATTEMPTS, *GROUNDED):
         record = shipped[attempt.name]
+        assert record["config"]["knobs"] == {"background": attempt.background}
         for key, value in VARIANTS[attempt.variant].items():
             told = record["config"]["weights" if key == "weights" else "model"]
             expected = value if key == "weights" else {key: value}
             assert {name: told[name] for name in expected} == expected, attempt.name
         assert tuple(record["images"]) == failures.COUNTS
         assert tuple(record["rows"]) == failures.ROWS and record["seed"] == 0
-    figure = machine.time_machine("controllable-3d", ATTEMPTS, failures.CHARTS, "Cars").data
-    assert figure.count('src="data:image/png;base64,') == len(ATTEMPTS)
+    for attempts, charts in ((ATTEMPTS, failures.CHARTS), (GROUNDED, failures.GROUND_CHARTS)):
+        figure = machine.time_machine("controllable-3d", attempts, charts, "Cars").data
+        assert figure.count('src="data:image/png;base64,') == len(attempts)
 
 
 def test_what_the_captions_say_was_measured(shipped):

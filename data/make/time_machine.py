@@ -130,7 +130,8 @@ def main() -> None:
         parser.error("a finished training is of one run: name it")
     failures = import_module(f"synthbook.{options.paper.replace('-', '_')}.failures")
     folder = data_dir() / "results" / options.paper / "time-machine"
-    known = {attempt.name: attempt for attempt in failures.ATTEMPTS}
+    attempts = (*failures.ATTEMPTS, *getattr(failures, "GROUNDED", ()))
+    known = {attempt.name: attempt for attempt in attempts}
     wrong = set(options.runs) - set(known)
     if wrong:
         parser.error(f"no run {', '.join(sorted(wrong))}: choose of {', '.join(known)}")

@@ -1,6 +1,6 @@
 """One training and four that lack one part each: the training time machine of the 3D chapter.
 
-Every run is a recipe of the chapter at 32 x 32 pixels, from one seed, on the same pictures in the
+A second one has a ground behind the cars. Every run is a recipe of the chapter at 32 x 32 pixels, from one seed, on the same pictures in the
 same order: `python data/make/time_machine.py controllable-3d` trains them, and with `--finished
 FOLDER` it takes one from what `synthbook train` has left there.
 """
@@ -21,9 +21,14 @@ COUNTS = tuple(BATCH * round(k * IMAGES / BATCH / 16) for k in SIXTEENTHS)
 ROWS = ("picture", "one moved", "one turned", "camera moved")
 EDITS = (0, 4, 5, 7)  # of the eight pictures that a snapshot has of each scene
 SCENES = (1, 7)  # of its eight scenes
+PROBES = ("colour", "depth", "spread", "behind")
 CHARTS = (  # label, probes, digits
     ("left by the warp, colour / depth", ("colour", "depth"), 3),
     ("spread of pictures, real ones are 1", ("spread",), 2),
+)
+GROUND_CHARTS = (
+    ("spread of pictures / of backgrounds, real pictures are 1", ("spread", "behind"), 2),
+    ("left by the warp, colour / depth", ("colour", "depth"), 3),
 )
 
 
@@ -32,10 +37,12 @@ class SmallAttempt(Attempt):
     """One column: a variant of the model or of its losses."""
 
     variant: str = "controllable-3d"
+    background: str = "white"
 
     def recipe(self, images: int = IMAGES) -> Recipe:
         """How it is trained."""
-        return recipe(self.variant, DATA, SIZE, images=images, batch=BATCH)
+        return recipe(self.variant, DATA, SIZE, images=images, batch=BATCH,
+                      background=self.background)
 
 
 ATTEMPTS = (
@@ -53,6 +60,11 @@ ATTEMPTS = (
     SmallAttempt("no-2d", "No 2D generator", "boxes show their own paint; no L_geo",
                  "Stripes in the shape of boxes. A turn shows other paint.",
                  variant="no-2d"),
+)
+GROUNDED = (
+    SmallAttempt("ground", "Cars on a ground", "backgrounds are judged alone, too",
+                 "The ground comes first and without cars. When the camera goes on, it turns too.",
+                 background="ground"),
 )
 
 
@@ -74,4 +86,4 @@ def probes(attempt: Recipe, networks: Networks) -> dict[str, float]:
 
 def charted(row: dict) -> dict[str, float]:
     """Those of a row of the log, or of all probes."""
-    return {name: row[name] for _, names, _ in CHARTS for name in names}
+    return {name: row[name] for name in PROBES}
