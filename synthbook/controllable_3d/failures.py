@@ -1,8 +1,9 @@
 """One training and four that lack one part each: the training time machine of the 3D chapter.
 
-A second one has a ground behind the cars. Every run is a recipe of the chapter at 32 x 32 pixels, from one seed, on the same pictures in the
-same order: `python data/make/time_machine.py controllable-3d` trains them, and with `--finished
-FOLDER` it takes one from what `synthbook train` has left there.
+A second one has a ground behind the cars. Every run is a recipe of the chapter at 32 x 32 pixels,
+from one seed, on the same pictures in the same order: `python data/make/time_machine.py
+controllable-3d` trains them, and with `--finished FOLDER` it takes one from what `synthbook train`
+has left there.
 """
 
 from dataclasses import dataclass
