@@ -49,10 +49,10 @@ class SmallAttempt(Attempt):
 ATTEMPTS = (
     SmallAttempt("good", "The model", "the small recipe",
                  "Bodies with edges and paint of their own, which they keep as they turn."),
-    SmallAttempt("no-consistency", "No consistency", "L_geo left out",
+    SmallAttempt("no-consistency", "No L_geo", "no consistency loss",
                  "Blobs: any outline will do for any angle. Paint lasts all the same.",
                  variant="no-consistency"),
-    SmallAttempt("no-compactness", "No compactness", "L_com left out",
+    SmallAttempt("no-compactness", "No L_com", "no compactness loss",
                  "Hardly another picture: boxes stay about as large without it.",
                  variant="no-compactness"),
     SmallAttempt("no-rotation", "No rotation", "boxes stand parallel; no L_geo",
