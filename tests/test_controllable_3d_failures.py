@@ -26,7 +26,8 @@ def test_every_failure_is_a_variant_of_the_run_that_works():
         (one,) = (a for a in ATTEMPTS if a.name == name)
         assert silent == ("L_geo" in one.title + one.changed)
     assert settings["no-compactness"].model == settings["no-consistency"].model == good.model
-    assert all(one.recipe().config.judged for one in GROUNDED)
+    flagged, bare = (one.recipe().config for one in GROUNDED)
+    assert flagged.judged and not bare.judged and flagged.model == bare.model
 
 
 def test_a_frame_shows_one_scene_in_every_column():
@@ -76,3 +77,5 @@ def test_what_the_captions_say_was_measured(shipped):
         assert last["no-rotation"][key] > 2 * last["good"][key]
         assert last["no-compactness"][key] < 1.5 * last["good"][key]
     assert last["no-2d"]["colour"] > 2 * last["good"]["colour"]  # its depths are those of boxes
+    flagged, bare = (shipped[name]["probes"]["behind"] for name in ("ground", "no-condition"))
+    assert bare[0] > 2 * flagged[0] and bare[-1] < 1.2 * flagged[-1]

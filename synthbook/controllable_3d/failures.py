@@ -1,9 +1,9 @@
 """One training and four that lack one part each: the training time machine of the 3D chapter.
 
-A second one has a ground behind the cars. Every run is a recipe of the chapter at 32 x 32 pixels,
-from one seed, on the same pictures in the same order: `python data/make/time_machine.py
-controllable-3d` trains them, and with `--finished FOLDER` it takes one from what `synthbook train`
-has left there.
+A second one has a ground behind the cars, with and without the flag c. Every run is a recipe of the
+chapter at 32 x 32 pixels, from one seed, on the same pictures in the same order: `python
+data/make/time_machine.py controllable-3d` trains them, and with `--finished FOLDER` it takes one
+from what `synthbook train` has left there.
 """
 
 from dataclasses import dataclass
@@ -63,9 +63,12 @@ ATTEMPTS = (
                  variant="no-2d"),
 )
 GROUNDED = (
-    SmallAttempt("ground", "Cars on a ground", "backgrounds are judged alone, too",
-                 "The ground comes first and without cars. When the camera goes on, it turns too.",
+    SmallAttempt("ground", "With the flag", "backgrounds are judged alone, too",
+                 "The ground comes first, and without cars. When the camera goes on, it turns.",
                  background="ground"),
+    SmallAttempt("no-condition", "Without it", "only whole pictures are judged",
+                 "First the background draws dark blots, like cars. Then it leaves cars to boxes.",
+                 variant="no-condition", background="ground"),
 )
 
 
