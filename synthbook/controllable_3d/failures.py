@@ -28,7 +28,7 @@ CHARTS = (  # label, probes, digits
     ("spread of pictures, real ones are 1", ("spread",), 2),
 )
 GROUND_CHARTS = (
-    ("spread of pictures / of backgrounds, real pictures are 1", ("spread", "behind"), 2),
+    ("spread of pictures / of grounds", ("spread", "behind"), 2),
     ("left by the warp, colour / depth", ("colour", "depth"), 3),
 )
 
