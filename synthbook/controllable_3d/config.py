@@ -98,7 +98,7 @@ VARIANTS: dict[str, dict[str, Any]] = {  # what changes in Config; in Weights un
     "no-condition": {"weights": {"condition": False}},
     "gan": {"primitive": "none",
             "weights": {"compactness": 0.0, "consistency": 0.0, "condition": False,
-                        "rate_d": 3e-4, "r1": 3.0}},  # else it ends at white pictures
+                        "rate_d": 3e-4, "r1": 3.0}},  # else the discriminator wins
 }
 
 
