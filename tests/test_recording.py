@@ -109,6 +109,15 @@ def test_a_finished_training_is_gathered_as_if_recorded(tmp_path):
         made().gathered("paper", FINISHED, other, tmp_path, tmp_path / "run")
 
 
+def test_a_training_cut_short_is_refused_with_the_count_that_is_missing(tmp_path):
+    finished(tmp_path / "run", asdict(Told("config")))
+    log = tmp_path / "run" / "log.jsonl"
+    log.write_text("".join(log.read_text().splitlines(keepends=True)[:2]))
+    attempt = SimpleNamespace(name="calm", recipe=lambda: Run("calm").recipe(32))
+    with pytest.raises(BookError, match="has no line at 32 images: was the training cut short"):
+        made().gathered("paper", FINISHED, attempt, tmp_path, tmp_path / "run")
+
+
 def test_recording_does_not_change_the_training():
     recorder = made().Recorder(PAPER, (8, 24))
     alone, watched = (train(Run("calm").recipe(32), hooks=hooks, progress=False)

@@ -83,11 +83,16 @@ def gathered(paper: str, failures: ModuleType, attempt, folder: Path, run: Path)
     told = read_json(weights)
     if told["config"] != json.loads(json.dumps(asdict(attempt.recipe().config))):
         raise BookError(f"{run} is no training of {attempt.name}: its config is another")
-    log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    lines = (json.loads(line) for line in (run / "log.jsonl").read_text().splitlines())
+    log = {line["images"]: line for line in lines}
+    missing = [count for count in failures.COUNTS if count not in log]
+    if missing:
+        raise BookError(f"{run / 'log.jsonl'} has no line at {missing[0]} images: "
+                        "was the training cut short?")
     frames, rows = [], []
     for count in failures.COUNTS:
         frames.append(failures.chosen(tiles(run / "snapshots" / f"{count:08d}.png", failures.SIZE)))
-        rows.append(failures.charted(next(row for row in log if row["images"] == count)))
+        rows.append(failures.charted(log[count]))
     kept = ("seed", "commit", "command", "config", "batch", "device", "minutes", "torch")
     return write(paper, failures, attempt, folder, frames, rows,
                  {key: told[key] for key in kept} | {"images": list(failures.COUNTS)})
