@@ -1,8 +1,7 @@
 """A model of boxes on the picture under the handles of a scene: Layout2Im beside the 3D models.
 
 It knows neither space nor camera. What a handle does in space is told to it as what becomes of the
-cars' boxes, which the data's own renderer gives: a privilege that no other model here has. So what
-it fails at, no placement of boxes could mend.
+cars' boxes, which the data's own renderer gives: a privilege that no other model here has.
 
 Axes: B scenes, N cars of a scene, Z channels of a latent.
 """
