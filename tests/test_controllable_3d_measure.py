@@ -137,8 +137,8 @@ def test_the_warp_leaves_little_where_depth_is_true():
     start = scene(made, 3)
 
     class True3D(type(made)):
-        def refine(self, rendered, look):
-            return super().refine(rendered, look)._replace(
+        def refine(self, rendered, look, keep=None):
+            return super().refine(rendered, look, keep)._replace(
                 alpha=rendered.alpha, depth=rendered.depth)
 
     true = True3D(made.config).eval()

@@ -184,8 +184,8 @@ def test_an_object_with_true_depth_agrees_with_itself_from_another_side():
     made = model(texture=1, size=32)
 
     class True3D(type(made)):
-        def refine(self, rendered, look):
-            layers = super().refine(rendered, look)
+        def refine(self, rendered, look, keep=None):
+            layers = super().refine(rendered, look, keep)
             return layers._replace(rgb=0 * layers.rgb, alpha=rendered.alpha, depth=rendered.depth)
 
     true = True3D(made.config).eval()

@@ -54,6 +54,15 @@ def obedience(r: Results) -> dict[str, Measured]:
 
 
 @registered
+def headings(r: Results) -> dict[str, Measured]:
+    """T2, with T1 and T5, of the one model that is asked."""
+    (net,) = r.values()
+    return {"error of headings - the renderer's, degrees": difference(
+                net("turn_error"), net.reference("oracle", "turn_error")),
+            "slope of moves": net("move_slope"), "slope under the camera": net("orbit_slope")}
+
+
+@registered
 def against_boxes(r: Results) -> dict[str, Measured]:
     """How much cars turn while they are only moved: boxes on the picture, less primitives in 3D."""
     return {"slip of boxes on the picture - of primitives, degrees": gap(

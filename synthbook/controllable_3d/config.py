@@ -1,17 +1,19 @@
 """The sizes of a model, and the variants that its chapter compares.
 
-============  =====================================================================
-variant       what differs from `controllable-3d`
-============  =====================================================================
-ellipsoid     primitives are ellipsoids
-point         primitives are clouds of points
-pose-mlp      poses and sizes come from a network, as in the paper, not from a prior
-no-rotation   all primitives stand parallel to the world's axes (R = I)
-two-d         primitives are upright boxes on the picture; there is no camera
-no-2d         no 2D generator: the primitives' own colours are the picture
+==============  ===================================================================
+variant         what differs from `controllable-3d`
+==============  ===================================================================
+ellipsoid       primitives are ellipsoids
+point           primitives are clouds of points
+anchored        the 2D generator sees where on its primitive a point is: which end is which
+anchored-point  both of these
+pose-mlp        poses and sizes come from a network, as in the paper, not from a prior
+no-rotation     all primitives stand parallel to the world's axes (R = I)
+two-d           primitives are upright boxes on the picture; there is no camera
+no-2d           no 2D generator: the primitives' own colours are the picture
 no-compactness, no-consistency, no-condition: a loss or the flag c is left out (recipe)
-gan           no primitives: one network from latents to the picture, at rates of its own
-============  =====================================================================
+gan             no primitives: one network from latents to the picture, at rates of its own
+==============  ===================================================================
 
 Without a rotation or a 2D generator there is nothing for the consistency loss to compare: these
 have none.
@@ -46,9 +48,13 @@ class Config:
                  on the picture that no camera sees.
     rotation   : whether primitives on the ground have a yaw.
     paint      : whether the 2D generator refines what is rendered.
+    anchored   : whether the 2D generator also sees where on its primitive every point is, x, y
+                 and z in the primitive's own frame.
+    window     : side of the square around a primitive's centre that the 2D generator is given,
+                 pixels, even; 0 for the whole picture.
     background : `white`, or `sphere`, the inside of a sphere with features, painted by a 2D
                  generator of its own.
-    critic     : channels of the discriminator at full size; up to three times as many below.
+    critic     : channels of the discriminator at full size; below up to `widest` times as many.
     """
 
     size: int = 32
@@ -63,8 +69,11 @@ class Config:
     poses: str = "prior"
     rotation: bool = True
     paint: bool = True
+    anchored: bool = False
+    window: int = 0
     background: str = "white"
     critic: int = 32
+    widest: int = 3
 
     def __post_init__(self):
         for value, known in ((self.primitive, PRIMITIVES), (self.poses, POSES),
@@ -76,6 +85,9 @@ class Config:
                             "8 from 16 on")
         if self.primitives < 1:
             raise BookError(f"{self.primitives} primitives make no scene: choose 1 or more")
+        if self.window % 2 or not 0 <= self.window <= self.size:
+            raise BookError(f"a window of {self.window} pixels does not go here: choose 0 or "
+                            f"an even number up to {self.size}")
         if not self.paint and self.primitive == "point":
             raise BookError("points have no surface to show: choose cuboid or ellipsoid, or paint")
 
@@ -84,11 +96,18 @@ class Config:
         """Numbers at every point of a primitive's surface: C, or 3 where none paints over it."""
         return self.features if self.paint else 3
 
+    @property
+    def shown(self) -> int:
+        """Numbers that the 2D generator sees of every point: C, and its place if anchored."""
+        return self.colours + 3 * self.anchored
+
 
 VARIANTS: dict[str, dict[str, Any]] = {  # what changes in Config; in Weights under "weights"
     "controllable-3d": {},
     "ellipsoid": {"primitive": "ellipsoid"},
     "point": {"primitive": "point"},
+    "anchored": {"anchored": True},
+    "anchored-point": {"anchored": True, "primitive": "point"},
     "pose-mlp": {"poses": "network"},
     "no-rotation": {"rotation": False, "weights": {"consistency": 0.0}},
     "two-d": {"poses": "picture", "weights": {"consistency": 0.0}},
@@ -102,7 +121,8 @@ VARIANTS: dict[str, dict[str, Any]] = {  # what changes in Config; in Weights un
 }
 
 
-SIZES = {32: {"channels": 16, "critic": 32}, 64: {"channels": 24, "critic": 32}}
+SIZES = {32: {"channels": 16, "critic": 32},
+         64: {"channels": 16, "critic": 16, "widest": 6, "window": 44}}
 
 
 def config(variant: str, size: int, background: str = "white", **changed: Any) -> Config:

@@ -1,6 +1,6 @@
 """What is done otherwise than in the paper or its code, each with its reason."""
 
-from synthbook.controllable_3d.config import Config
+from synthbook.controllable_3d.config import Config, config
 from synthbook.controllable_3d.recipe import Weights
 
 
@@ -31,6 +31,12 @@ def deviations(w: Weights = Weights(), model: Config = Config()
          "part", "no seams, fewer weights"),
         ("input of the 2D generator", "text: X, A and D; code: X", "X and A",
          "the silhouette is known where features are zero"),
+        ("2D generator's view", "the whole picture",
+         f"the whole picture; at 64 pixels a window of {config('anchored', 64).window} around the "
+         "primitive's centre", "cost; what is empty weighs less in norms"),
+        ("what tells one end from the other", "features alone",
+         "features; in the variants anchored and anchored-point the place on the primitive, too",
+         "with features alone cars were given two like ends"),
         ("2D generator", "128 channels at full size; a residual block before it is halved",
          f"{model.channels} channels; in that block's place a skip around the half size", "cost"),
         ("2D generator, down and up", "batch norm", "AdaIN",
@@ -42,7 +48,8 @@ def deviations(w: Weights = Weights(), model: Config = Config()
         ("background's texture", "128 × 256, with batch norm", "16 × 32, without",
          "cost; few details"),
         ("discriminator", "an SN-ResNet of 128 channels everywhere, scores a mean over places",
-         f"StyleGAN2's, {model.critic} to {3 * model.critic} channels, from full size down",
+         f"StyleGAN2's, {model.critic} to {model.widest * model.critic} channels, "
+         "from full size down",
          "of pictures that are mostly white, the published one hardly told real from generated, "
          "and all cars stayed of one colour"),
         ("flag c", "text: 1 for composites; code: 0", "0 for composites", "as in the code"),

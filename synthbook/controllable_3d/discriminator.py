@@ -7,13 +7,12 @@ from synthbook.controllable_3d.config import Config
 from synthbook.discriminators import ResidualDiscriminator
 
 COMPOSITE, BACKGROUND = 0, 1  # the flag c, as in the released code
-WIDEST = 3  # times the channels at full size
 
 
 def channels(config: Config) -> tuple[int, ...]:
-    """Of the discriminator at 4, 8, ... pixels: thrice those at full size, twice at half of it."""
+    """Of the discriminator at 4, 8, ... pixels: twice those at full size at half of it, ..."""
     halvings = (config.size // 4).bit_length() - 1
-    return tuple(config.critic * min(k + 1, WIDEST) for k in reversed(range(halvings + 1)))
+    return tuple(config.critic * min(k + 1, config.widest) for k in reversed(range(halvings + 1)))
 
 
 class Discriminator(ResidualDiscriminator):

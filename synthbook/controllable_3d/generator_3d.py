@@ -17,6 +17,7 @@ from synthbook.layers import check_shape, conv3x3
 
 SMALLEST, RANGE = 0.1, 0.5  # scale is between 0.1 and 0.6, as in the released code
 FIRST = 0.35, 0.15, 0.2  # half sizes that a primitive begins with, scene units
+ANCHOR = 0.5  # times a place in the primitive's own frame is what the 2D generator sees
 THIN = 0.02  # half thickness of a box on the picture
 SLOPE = 0.2  # of leaky ReLU below 0
 SKY = 4, 8  # height and width of the background's texture before it is doubled twice
@@ -48,13 +49,32 @@ class Appearance(nn.Module):
         self.layers = mlp(config.latent, config.hidden, 2 * config.hidden, numbers)
 
     def forward(self, look: Tensor) -> tuple[Tensor, ...]:
-        """Latents (B, N, Z) to the block (B, N, C, T, T, T), or points and their features."""
+        """Latents (B, N, Z) to the block (B, N, C, T, T, T), or points and their features.
+
+        Where primitives are anchored, the last three channels are half of x, y and z in their own
+        frame.
+        """
         config, numbers = self.config, self.layers(look)
         if config.primitive != "point":
-            return (numbers.unflatten(2, (config.colours, *[config.texture] * 3)),)
+            block = numbers.unflatten(2, (config.colours, *[config.texture] * 3))
+            if config.anchored:
+                block = torch.cat([block, ANCHOR * own_places(block)], 2)
+            return (block,)
         where, features = numbers.unflatten(2, (config.points, -1)).split(
             [3, config.colours], -1)
-        return where.tanh(), features  # tanh(x / 2) is the code's 2 sigmoid(x) - 1
+        where = where.tanh()  # tanh(x / 2) is the code's 2 sigmoid(x) - 1
+        return where, torch.cat([features, ANCHOR * where], -1) if config.anchored else features
+
+
+def own_places(block: Tensor) -> Tensor:
+    """x, y and z in [-1, 1] of the cells of blocks (B, N, C, T, T, T) with axes z, y, x.
+
+    Returns (B, N, 3, T, T, T).
+    """
+    side = block.shape[-1]
+    line = (torch.arange(side, dtype=block.dtype, device=block.device) + 0.5) * 2 / side - 1
+    z, y, x = torch.meshgrid(line, line, line, indexing="ij")
+    return torch.stack([x, y, z]).expand(*block.shape[:2], 3, -1, -1, -1)
 
 
 class Size(nn.Module):

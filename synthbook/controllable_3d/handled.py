@@ -9,7 +9,7 @@ Axes: B scenes, N primitives of a scene, C features, T side of a block, H W pixe
 import torch
 from torch import Tensor, nn
 
-from synthbook.controllable_3d.cameras import FAR, Camera, brightness, orbit
+from synthbook.controllable_3d.cameras import FAR, Camera, brightness, orbit, project
 from synthbook.controllable_3d.caster import shares
 from synthbook.controllable_3d.network import Controllable3D
 from synthbook.controllable_3d.poses import upright
@@ -75,4 +75,4 @@ class Handled(nn.Module):
         surface = solid(self.config.primitive, seen, size)
         own = surface.alpha[:, :, None]
         return Rendered(looked_up(*carried, surface.point) * own, own, surface.depth[:, :, None],
-                        seen.translation[..., 2])
+                        seen.translation[..., 2], project(seen.translation, size))

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from synthbook.controllable_3d.composition import compose
 from synthbook.controllable_3d.config import Config
-from synthbook.controllable_3d.generator_2d import Generator2D
+from synthbook.controllable_3d.generator_2d import Generator2D, Painted
 from synthbook.controllable_3d.generator_3d import Appearance, Arrangement, Sky
 from synthbook.controllable_3d.prior import draw
 from synthbook.controllable_3d.renderer import (
@@ -26,6 +26,7 @@ from synthbook.controllable_3d.renderer import (
 )
 from synthbook.controllable_3d.scenes import Draws, Scene, on
 from synthbook.controllable_3d.warp import Layer, layer_of
+from synthbook.controllable_3d.windows import corners, cut, put
 from synthbook.files import BookError
 from synthbook.layers import conv3x3
 
@@ -72,7 +73,7 @@ class Controllable3D(nn.Module):
         self.arrangement = Arrangement(config)
         self.appearance = Appearance(config)
         if config.paint:
-            self.painter = Generator2D(config.features + 1, config.latent, config.channels,
+            self.painter = Generator2D(config.shown + 1, config.latent, config.channels,
                                        config.hidden)
         if config.background == "sphere":
             self.sky = Sky(config)
@@ -109,17 +110,18 @@ class Controllable3D(nn.Module):
         what the 3D generator gives without its gradients: only the 2D generator learns from it.
         """
         scene = self.arrange(draws)
-        picture = self.render(scene)
+        picture = self.render(scene, hidden=not self.training)
         return picture if turn is None else (picture, self.turned_pair(scene, turn))
 
-    def render(self, scene: Scene) -> Picture:
+    def render(self, scene: Scene, hidden: bool = True) -> Picture:
         """Scenes to pictures; equal layers are bit for bit equal whatever else is in the scene.
 
+        hidden : whether primitives that are not kept are painted, too; the picture is the same.
         BookError where a scene's numbers do not fit the model.
         """
         self._check(scene)
         rendered = self.primitives(scene)
-        layers = self.refine(rendered, scene.look)
+        layers = self.refine(rendered, scene.look, None if hidden else scene.keep)
         background = self.backdrop(scene)
         seen = compose(*layers[:2], rendered.depth, background, scene.keep)
         return Picture(seen.image, background, seen.share, layers, rendered)
@@ -134,20 +136,45 @@ class Controllable3D(nn.Module):
             return render_solids(config.primitive, scene.pose, *carried, scene.camera,
                                  config.size)
 
-    def refine(self, rendered: Rendered, look: Tensor) -> Layers:
+    def refine(self, rendered: Rendered, look: Tensor, keep: Tensor | None = None) -> Layers:
         """X', A' and D' of every primitive.
 
         A' = a A with a in [0, 1], so a silhouette only shrinks; D' is the centre's depth and at
         most 1.2 more or less. Without a 2D generator X' is X, A' is A and D' is D.
+
+        keep : (B, N), which to paint; the others are empty. All unless given.
         """
         if not self.config.paint:
             share = rendered.alpha.detach().clamp(min=1e-2)
             return Layers((rendered.features / share).tanh(), rendered.alpha, rendered.depth)
-        given = torch.cat([rendered.features, rendered.alpha], 2)
-        painted = self.painter(given.flatten(0, 1), look.flatten(0, 1))
+        given = torch.cat([rendered.features, rendered.alpha], 2).flatten(0, 1)
+        middle, z = rendered.middle.flatten(0, 1), look.flatten(0, 1)
+        if keep is None:
+            painted = self.paint(given, middle, z)
+        else:
+            kept = keep.flatten()
+            painted = (x.new_zeros(len(kept), *x.shape[1:]).index_put((kept,), x)
+                       for x in self.paint(given[kept], middle[kept], z[kept]))
         rgb, alpha, offset = (x.unflatten(0, look.shape[:2]) for x in painted)
         centre = rendered.centre[..., None, None, None]
         return Layers(rgb, (alpha + 1) / 2 * rendered.alpha, centre + OFFSET * offset)
+
+    def paint(self, given: Tensor, middle: Tensor, z: Tensor) -> Painted:
+        """The 2D generator's pictures of M primitives, in windows around `middle` (M, 2).
+
+        Outside of its window a primitive is transparent.
+        """
+        side, size = self.config.window, self.config.size
+        if not side:
+            return self.painter(given, z)
+        with self._exact(given):
+            corner = corners(middle, size, side)
+            given = cut(given, corner, side)
+        rgb, alpha, offset = self.painter(given, z)
+        with self._exact(given):
+            shown = put(torch.cat([rgb, alpha + 1, offset], 1), corner, size)
+        rgb, alpha, offset = shown.split([3, 1, 1], 1)
+        return Painted(rgb, alpha - 1, offset)
 
     def backdrop(self, scene: Scene) -> Tensor:
         """What is behind everything, (B, 3, H, W)."""

@@ -30,12 +30,14 @@ class Rendered(NamedTuple):
     alpha    : A, (B, N, 1, H, W) in [0, 1].
     depth    : D, (B, N, 1, H, W) in scene units; it has meaning where alpha is not small.
     centre   : depth of the primitive's centre, (B, N).
+    middle   : where that centre is on the picture, (B, N, 2) pixels.
     """
 
     features: Tensor
     alpha: Tensor
     depth: Tensor
     centre: Tensor
+    middle: Tensor
 
 
 def textured(surface: Surface, texture: Tensor) -> Tensor:
@@ -68,7 +70,8 @@ def render_solids(kind: str, pose: Pose, texture: Tensor, camera: Camera, size: 
     seen = pose.seen_by(camera)
     surface = solid(kind, seen, size, sharpness)
     return Rendered(textured(surface, texture), surface.alpha[:, :, None],
-                    surface.depth[:, :, None], seen.translation[..., 2])
+                    surface.depth[:, :, None], seen.translation[..., 2],
+                    project(seen.translation, size))
 
 
 def render_points(pose: Pose, points: Tensor, features: Tensor, camera: Camera, size: int, *,
@@ -108,7 +111,7 @@ def render_points(pose: Pose, points: Tensor, features: Tensor, camera: Camera, 
         picture = picture[:, :, :-1] / (picture[:, :, -1:] + 1e-3)
     box = cuboid(seen, size)
     return Rendered(picture, box.alpha[:, :, None], box.depth[:, :, None],
-                    seen.translation[..., 2])
+                    seen.translation[..., 2], project(seen.translation, size))
 
 
 def blobs(centres: Tensor, size: int, radius: float) -> tuple[Tensor, Tensor]:
