@@ -70,7 +70,7 @@ def build_parser() -> argparse.ArgumentParser:
     command = add("doctor", doctor, "check this machine and the book's files")
 
     command = add("data", data, "build or verify a dataset's cache")
-    command.add_argument("name", nargs="?", help="places, faces or cars; all unless given")
+    command.add_argument("name", nargs="?", help=f"{', '.join(DRAWN)}; all unless given")
     command.add_argument("--size", type=int, default=64, help="pixels, 32 to 256")
     command.add_argument("--split", default="train", help="train, val or test")
 
@@ -113,7 +113,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-DRAWN = ("places", "faces", "cars")
+DRAWN = ("places", "faces", "cars", "furniture", "fruit")
 CHECKPOINT = 200_000_000  # bytes: more than the checkpoint of any recipe but the published ones
 PUBLISHED = 3_000_000_000
 

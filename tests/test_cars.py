@@ -9,11 +9,12 @@ from traffic import many
 
 from synthbook.datasets import cache, dataset
 from synthbook.datasets.cars import FAR, Backdrop, Camera, Car, Cars, Scene
-from synthbook.datasets.cars.cast import meet_solid, meet_wheels
+from synthbook.datasets.cars.cast import meet_wheels
 from synthbook.datasets.cars.dataset import BODY, CLASSES
-from synthbook.datasets.cars.sampling import blocks, means, most_common
 from synthbook.datasets.cars.scene import PAINTS, apart
 from synthbook.datasets.cars.shapes import SHAPES
+from synthbook.datasets.raycast.sampling import blocks, means, most_common
+from synthbook.datasets.raycast.solids import meet_solid
 from synthbook.files import BookError
 
 BACKDROP = Backdrop((0.3, 0.6), 1.0, 0.1, 1)

@@ -8,7 +8,7 @@ from traffic import many
 
 from synthbook.datasets.cars import Cars
 from synthbook.datasets.cars.dataset import CLASSES
-from synthbook.datasets.cars.sampling import blocks
+from synthbook.datasets.raycast.sampling import blocks
 from synthbook.files import BookError
 
 

@@ -76,7 +76,8 @@ def test_data_writes_all_caches_then_verifies_them(book, monkeypatch, capsys):
     for done in ("written", "verified"):
         assert main(["data", "--size", "32", "--split", "val"]) == 0
         lines = capsys.readouterr().out.splitlines()
-        assert [line.split(":")[0] for line in lines] == ["places", "faces", "cars"]
+        names = [line.split(":")[0] for line in lines]
+        assert names == ["places", "faces", "cars", "furniture", "fruit"]
         assert all(f"3 images of 32 x 32 {done} at {book}/cache" in line for line in lines)
 
 

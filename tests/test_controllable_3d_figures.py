@@ -14,8 +14,8 @@ from synthbook.controllable_3d.network import build
 from synthbook.controllable_3d.primitives import Surface
 from synthbook.controllable_3d.renderer import textured
 from synthbook.datasets.cars import Camera, Car, Cars
-from synthbook.datasets.cars.sampling import means
 from synthbook.datasets.cars.scene import Scene
+from synthbook.datasets.raycast.sampling import means
 from synthbook.figures import controllable_3d as ours
 from synthbook.figures.export import Limits, exported
 from synthbook.files import BookError

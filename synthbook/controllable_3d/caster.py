@@ -17,9 +17,10 @@ from torch import Tensor, nn
 
 from synthbook.controllable_3d.cameras import FAR, RADIUS, brightness
 from synthbook.datasets.cars.backdrop import CEILING, DISC, HALF, rgb, tones
-from synthbook.datasets.cars.cast import AMBIENT, GLASS, LAMP, LIGHT, RIM, TAIL, TRIM, TYRE
+from synthbook.datasets.cars.cast import GLASS, LAMP, RIM, TAIL, TRIM, TYRE
 from synthbook.datasets.cars.scene import PAINTS, Backdrop
-from synthbook.datasets.cars.shapes import SHAPES, Shape, Solid
+from synthbook.datasets.cars.shapes import SHAPES, Shape
+from synthbook.datasets.raycast.solids import AMBIENT, LIGHT, Solid
 
 AWAY = 1e3  # depth of what a ray misses, scene units
 BEHIND = ("white", "ground", "room")

@@ -48,11 +48,17 @@ class Cached(Dataset):
 
 
 def fingerprint(source: Generated) -> str:
-    """Hash of what decides the pixels: knobs, the drawing code and the art."""
+    """Hash of what decides the pixels: knobs, the drawing code and the art.
+
+    The drawing code is all of the folders of the dataset's class and of the bases that it shares
+    with others of its kind.
+    """
     digest = hashlib.sha256(json.dumps([source.name, len(source), source.knobs]).encode())
-    code = Path(inspect.getfile(type(source))).parent
+    kinds = [kind for kind in type(source).mro() if issubclass(kind, Generated)]
+    folders = {Path(inspect.getfile(kind)).parent for kind in kinds if kind is not Generated}
     art = data_dir() / "art" / source.name
-    for path in sorted([*code.glob("*.py"), *art.glob("*.png"), *art.glob("*.json")]):
+    code = [path for folder in folders for path in folder.glob("*.py")]
+    for path in sorted([*code, *art.glob("*.png"), *art.glob("*.json")]):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

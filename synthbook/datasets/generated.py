@@ -30,7 +30,8 @@ class Generated(Dataset):
     ----------
     split : `train`, `val` or `test`; splits never share a random stream.
     size  : height and width of the images, 32 to 256 pixels.
-    count : number of items; 10,000 for `train` and 1,000 for the others unless given.
+    count : number of items; 10,000 for `train` and 1,000 for the others unless given or the
+            dataset says otherwise.
     seed  : another seed is another dataset of the same kind.
     """
 
@@ -39,6 +40,7 @@ class Generated(Dataset):
     palette: np.ndarray
     style_names: tuple[str, ...]
     art = True  # whether it is drawn from files of data/art/NAME
+    counts: dict[str, int] = {}  # of splits that have another number of items than most
 
     def __init__(self, split: str = "train", *, size: int = 64, count: int | None = None,
                  seed: int = 0):
@@ -47,7 +49,7 @@ class Generated(Dataset):
         if not 32 <= size <= 256:
             raise BookError(f"size {size} is out of range: choose 32 to 256 pixels")
         self.split, self.size, self.seed = split, size, seed
-        self.count = SPLITS[split] if count is None else count
+        self.count = self.counts.get(split, SPLITS[split]) if count is None else count
 
     @property
     def knobs(self) -> dict[str, Any]:

@@ -1,54 +1,16 @@
 """Rays against a car: where each one meets it, on which part, and how bright that is.
 
-Rays are o + d tau with one origin o (3,) and directions d (3, n). Directions have length one along
-the camera's forward axis, so tau is the depth.
+Rays are those of :mod:`synthbook.datasets.raycast.solids`.
 """
-
-from typing import NamedTuple
 
 import numpy as np
 
-from synthbook.datasets.cars.shapes import Shape, Solid
+from synthbook.datasets.cars.shapes import Shape
+from synthbook.datasets.raycast.solids import GAIN, Hits, Met, brightness, column, meet_solid, rgb
 
-LIGHT = np.array([0.4, -1.0, 0.3]) / np.linalg.norm([0.4, -1.0, 0.3])  # towards it, in the world
-AMBIENT = 0.55
 TYRE, RIM, GLASS, TRIM, LAMP, TAIL = (
-    np.array([int(code[k:k + 2], 16) for k in (0, 2, 4)], np.float32)
-    for code in ("34353d", "c3c8d0", "51667c", "3f4149", "fff0b3", "c62b33"))
+    rgb(code) for code in ("34353d", "c3c8d0", "51667c", "3f4149", "fff0b3", "c62b33"))
 BODY, PANE, WHEEL, LAMPS = 0, 1, 2, 3  # parts
-
-
-class Hits(NamedTuple):
-    """The rays that meet a car."""
-
-    at: np.ndarray  # (m,) their indices
-    depth: np.ndarray  # (m,)
-    part: np.ndarray  # (m,) BODY, PANE, WHEEL or LAMPS
-    colour: np.ndarray  # (3, m) in [0, 255], shaded
-
-
-class Met(NamedTuple):
-    """Where rays meet a solid: depth, infinite where they miss, and which plane."""
-
-    depth: np.ndarray  # (n,)
-    plane: np.ndarray  # (n,)
-
-
-def meet_solid(shape: Solid, o: np.ndarray, d: np.ndarray) -> Met:
-    """The first point of every ray in a convex solid.
-
-    A ray is inside a half-space from or until one depth; it is inside the solid from the last of
-    the entries until the first of the exits.
-    """
-    toward = shape.normals @ d  # (M, n)
-    room = (shape.offsets - shape.normals @ o)[:, None]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        depth = room / toward
-    enter = np.where(toward < 0, depth, np.where((toward == 0) & (room < 0), np.inf, -np.inf))
-    plane = enter.argmax(0)
-    first = np.take_along_axis(enter, plane[None], 0)[0]
-    last = np.where(toward > 0, depth, np.inf).min(0)
-    return Met(np.where((first < last) & (first > 0), first, np.inf), plane)
 
 
 def meet_wheels(shape: Shape, o: np.ndarray, d: np.ndarray) -> Met:
@@ -77,7 +39,6 @@ def meet_car(shape: Shape, paint: np.ndarray, roof: np.ndarray, o: np.ndarray, d
 
     paint, roof : (3,) in [0, 255]; light : unit vector towards the light, (3,).
     """
-    o, d = o.astype(np.float32), d.astype(np.float32)
     body, top = meet_solid(shape.body, o, d), meet_solid(shape.top, o, d)
     wheels = meet_wheels(shape, o, d)
     depths = np.stack([body.depth, top.depth, wheels.depth])
@@ -95,17 +56,11 @@ def meet_car(shape: Shape, paint: np.ndarray, roof: np.ndarray, o: np.ndarray, d
             tone = roof if number == 1 else paint
             part[on], colour[:, on], normal[:, on] = painted(
                 shape, tone, point[:, on], met.plane[at[on]])
-    lit = np.maximum(light.astype(np.float32) @ normal, 0)
-    shade = np.where(part == LAMPS, 1, AMBIENT + (1 - AMBIENT) * lit)
-    return Hits(at, depth, part, np.minimum(colour * shade * 1.06, 255))
+    shade = np.where(part == LAMPS, 1, brightness(normal, light))
+    return Hits(at, depth, part, np.minimum(colour * shade * GAIN, 255))
 
 
 Painted = tuple[np.ndarray, np.ndarray, np.ndarray]  # part (m,), colour and normal (3, m)
-
-
-def column(colour: np.ndarray, m: int) -> np.ndarray:
-    """One colour (3,) for m points, (3, m)."""
-    return np.repeat(colour.astype(np.float32)[:, None], m, 1)
 
 
 def body_paint(shape: Shape, paint: np.ndarray, point: np.ndarray, plane: np.ndarray) -> Painted:

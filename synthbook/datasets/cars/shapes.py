@@ -9,15 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-Points = tuple[tuple[float, float], ...]
-
-
-@dataclass(frozen=True)
-class Solid:
-    """The points p with normals @ p <= offsets: normals (M, 3) of unit length, offsets (M,)."""
-
-    normals: np.ndarray
-    offsets: np.ndarray
+from synthbook.datasets.raycast.solids import Solid, solid
 
 
 @dataclass(frozen=True)
@@ -95,25 +87,6 @@ class Shape:
     def extent(self) -> np.ndarray:
         """Half length, half height and half width of the box around the car, (3,)."""
         return np.array([self.length, self.roof / 2, self.width + 0.2 * self.tyre])
-
-
-def solid(outline: Points, width: float | None, more: list) -> Solid:
-    """A convex side view (x, height), counter-clockwise from the front, drawn out sideways.
-
-    width : half of it, or None where `more` bounds it.
-    more  : further planes, (normal, offset) of any length.
-    """
-    planes = []
-    for (x0, h0), (x1, h1) in zip(outline, (*outline[1:], outline[0])):
-        normal = (h1 - h0, x1 - x0, 0.0)  # to the outside; y is minus the height
-        planes.append((normal, normal[0] * x0 - normal[1] * h0))
-    if width is not None:
-        planes += [((0.0, 0.0, side), width) for side in (1.0, -1.0)]
-    normals = np.array([normal for normal, _ in planes + more], float)
-    lengths = np.linalg.norm(normals, axis=1)
-    offsets = np.array([offset for _, offset in planes + more], float)
-    return Solid((normals / lengths[:, None]).astype(np.float32),
-                 (offsets / lengths).astype(np.float32))
 
 
 SHAPES = (

@@ -1,11 +1,11 @@
-"""Samples of a picture: several in every pixel, those that a car can reach, and their summary."""
+"""Samples of a picture: several in every pixel, those an object can reach, and their summary."""
 
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
-from synthbook.datasets.cars.camera import Camera
+from synthbook.datasets.raycast.camera import Camera
 
 NEAR = 0.05  # scene units before the camera, below which a corner has no place in the picture
 

@@ -1,4 +1,4 @@
-"""The camera of `cars`: where it is, what it sees, and how cameras are drawn.
+"""The camera: where it is, what it sees, and how cameras are drawn.
 
 The world's y axis points down, the ground is y = 0. A camera looks at the origin; in its frame x
 points right, y down, z forward. A picture of H = W pixels has a focal length of W pixels and
