@@ -37,7 +37,7 @@ def setting(variant="controllable-3d", background="white", **weights):
     changed = {"size": 16, **SMALL}
     if "texture" in VARIANTS[variant]:
         changed["texture"] = 3
-    return replace(full, model=replace(full.model, **changed),
+    return replace(full, start="", model=replace(full.model, **changed),
                    weights=replace(full.weights, **weights))
 
 

@@ -5,8 +5,8 @@ variant         what differs from `controllable-3d`
 ==============  ===================================================================
 ellipsoid       primitives are ellipsoids
 point           primitives are clouds of points
-anchored        the 2D generator sees where on its primitive a point is: which end is which
-anchored-point  both of these
+grown           clouds of points that begin as `point` of 32 pixels; the 2D generator sees where on
+                its primitive a point is, so that it can tell one end from the other
 pose-mlp        poses and sizes come from a network, as in the paper, not from a prior
 no-rotation     all primitives stand parallel to the world's axes (R = I)
 two-d           primitives are upright boxes on the picture; there is no camera
@@ -102,12 +102,13 @@ class Config:
         return self.colours + 3 * self.anchored
 
 
-VARIANTS: dict[str, dict[str, Any]] = {  # what changes in Config; in Weights under "weights"
+APART = ("start", "weights")  # of what a variant changes, what is not in Config
+VARIANTS: dict[str, dict[str, Any]] = {  # what changes in Config, and in Setting
     "controllable-3d": {},
     "ellipsoid": {"primitive": "ellipsoid"},
     "point": {"primitive": "point"},
-    "anchored": {"anchored": True},
-    "anchored-point": {"anchored": True, "primitive": "point"},
+    "grown": {"anchored": True, "primitive": "point",
+              "start": "controllable-3d/point@cars-32-s0"},
     "pose-mlp": {"poses": "network"},
     "no-rotation": {"rotation": False, "weights": {"consistency": 0.0}},
     "two-d": {"poses": "picture", "weights": {"consistency": 0.0}},
@@ -132,6 +133,6 @@ def config(variant: str, size: int, background: str = "white", **changed: Any) -
     """
     if variant not in VARIANTS:
         raise BookError(f"unknown variant {variant!r}: choose one of {', '.join(VARIANTS)}")
-    own = {key: value for key, value in VARIANTS[variant].items() if key != "weights"}
+    own = {key: value for key, value in VARIANTS[variant].items() if key not in APART}
     own |= SIZES.get(size, {})
     return Config(size=size, background=background, **{**own, **changed})

@@ -20,6 +20,7 @@ from torch.utils.data import Dataset
 from synthbook import losses
 from synthbook.controllable_3d.config import VARIANTS, Config, config
 from synthbook.controllable_3d.discriminator import Discriminator, flags
+from synthbook.controllable_3d.growing import begin
 from synthbook.controllable_3d.looks import probe, snapshot
 from synthbook.controllable_3d.losses import compactness, geometric_consistency
 from synthbook.controllable_3d.network import Turn, build
@@ -59,12 +60,16 @@ class Weights:
 
 @dataclass(frozen=True)
 class Setting:
-    """Model, data and objective of one run."""
+    """Model, data and objective of one run.
+
+    start : weights of the book that the generator begins with; none where it is empty.
+    """
 
     model: Config
     dataset: str = "cars"
     knobs: dict = field(default_factory=dict)
     weights: Weights = Weights()
+    start: str = ""
 
     @property
     def judged(self) -> bool:
@@ -160,10 +165,10 @@ def setting_of(variant: str, data: str, size: int, weights: Weights = Weights(),
     knobs.setdefault("background", "white")
     behind = "white" if knobs["background"] == "white" else "sphere"
     model = config(variant, size, behind)
-    changed = VARIANTS[variant].get("weights", {})
+    changed, start = VARIANTS[variant].get("weights", {}), VARIANTS[variant].get("start", "")
     if variant == "no-condition" and behind == "white":
         raise BookError("no-condition differs where backgrounds do: train no-condition-ground")
-    return Setting(model, data, knobs, replace(weights, **changed))
+    return Setting(model, data, knobs, replace(weights, **changed), start)
 
 
 def recipe(variant: str, data: str, size: int, *, images: int, batch: int = 16,
@@ -202,7 +207,10 @@ def assembled(setting: Setting, data: Callable[[], Dataset], held: Callable[[], 
         return lambda nets, batch, scratch: function(setting, nets, batch, scratch)
 
     def networks() -> dict[str, nn.Module]:
-        return {"generator": build(setting.model), "discriminator": discriminator(setting)}
+        made = {"generator": build(setting.model), "discriminator": discriminator(setting)}
+        if setting.start:
+            begin(made["generator"], setting.start)
+        return made
 
     def look(nets: Networks) -> dict[str, float | str]:
         device = next(nets["generator"].parameters()).device
