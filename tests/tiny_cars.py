@@ -32,13 +32,13 @@ def scene(made, count=2, seed=1, everything=True):
 
 
 def setting(variant="controllable-3d", background="white", **weights):
-    """A variant's setting with the tiny sizes."""
+    """A variant's setting with the tiny sizes, which begins from nothing and at once."""
     full = recipe.setting_of(variant, "cars", 32, background=background)
     changed = {"size": 16, **SMALL}
     if "texture" in VARIANTS[variant]:
         changed["texture"] = 3
     return replace(full, start="", model=replace(full.model, **changed),
-                   weights=replace(full.weights, **weights))
+                   weights=replace(full.weights, **{"warm": 0.0, **weights}))
 
 
 def pictures(count=4, seed=0):

@@ -45,6 +45,7 @@ class Weights:
     colour      : of colour within L_geo, where depth weighs 1.
     degrees     : L_geo turns primitives by up to so much.
     condition   : whether backgrounds alone are judged, by a score of their own.
+    warm        : share of the run in which the discriminator learns alone.
     """
 
     r1: float = 0.3
@@ -54,6 +55,7 @@ class Weights:
     colour: float = 5.0
     degrees: float = 60.0
     condition: bool = True
+    warm: float = 0.0
     rate_g: float = 3e-4
     rate_d: float = 2e-3
 
@@ -102,15 +104,20 @@ class Pictures(Dataset):
 def generator_loss(setting: Setting, nets: Networks, batch: Batch, scratch: dict):
     """The generator's loss; leaves its pictures for the discriminator.
 
-    L_com reaches poses and sizes alone, L_geo the 2D generator alone.
+    L_com reaches poses and sizes alone, L_geo the 2D generator alone. None while the
+    discriminator learns alone.
     """
     w, count, device = setting.weights, len(batch["image"]), batch["image"].device
     draws = extract_model_from_parallel(nets["generator"]).draw(count).to(device)
-    turn = draw_turn(setting, count).to(device) if w.consistency else None
-    made = nets["generator"](draws, turn)
+    waits = scratch["done"] < w.warm
+    turn = draw_turn(setting, count).to(device) if w.consistency and not waits else None
+    with torch.set_grad_enabled(not waits):
+        made = nets["generator"](draws, turn)
     picture, pair = made if turn else (made, None)
     fake = [picture.image, picture.background] if setting.judged else [picture.image]
     scratch["fake"] = torch.cat(fake).detach()
+    if waits:
+        return None
     terms = {"logistic": losses.logistic_g(
         nets["discriminator"](torch.cat(fake), flag_of(setting, batch)).float())}
     loss = terms["logistic"]
