@@ -47,6 +47,7 @@ PYRAMID_IMAGES = {"smoke": 64, "laptop": 2_000, "ablation": 80_000, "ship": 400_
 PYRAMID_SMALL = {"smoke": {"count": 64, "batch": 8, "lenient": True},
                  "laptop": {"count": 400, "batch": 8}}
 CONTROLLABLE_IMAGES = {"smoke": 64, "laptop": 1_600, "ablation": 60_000, "ship": 400_000}
+BOXED_CARS = layout2im.Weights(l1=40.0, kl=0.002, warm=0.2)  # cars cover a fifteenth of a picture
 CLASSIFIER_IMAGES = {"smoke": 64, "laptop": 4_000, "ablation": 80_000, "ship": 160_000}
 FINE_JUDGE = "judges/segmenter-40"  # of the forty classes that BachGAN's boxes name
 JUDGE_IMAGES = {"smoke": 64, "laptop": 2_000, "ablation": 16_000, "ship": 48_000}
@@ -262,7 +263,8 @@ MODELS: dict[str, Model] = {
     **{f"bachgan/{name}": bachgan_model(name) for name in (*BACHGAN, *BANKS)},
     "bachgan/layout2im": layout2im_model(),
     "controllable-3d/layout2im": replace(
-        layout2im_model(), recipe=partial(boxed_layout2im.recipe, background="white"),
+        layout2im_model(), recipe=partial(boxed_layout2im.recipe, background="white",
+                                          weights=BOXED_CARS),
         images=CONTROLLABLE_IMAGES, datasets=("cars",), judge="judges/pose",
         rivals={"controllable-3d": "controllable-3d/controllable-3d"}),
     "stylegan2/stylegan2": stylegan2_model(),
