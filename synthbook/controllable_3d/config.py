@@ -109,7 +109,7 @@ VARIANTS: dict[str, dict[str, Any]] = {  # what changes in Config, and in Settin
     "point": {"primitive": "point"},
     "grown": {"anchored": True, "primitive": "point",
               "start": "controllable-3d/point@cars-32-s0",
-              "weights": {"warm": 0.1}},  # else a new discriminator spoils what is known
+              "weights": {"warm": 1 / 6}},  # else a new discriminator spoils what is known
     "pose-mlp": {"poses": "network"},
     "no-rotation": {"rotation": False, "weights": {"consistency": 0.0}},
     "two-d": {"poses": "picture", "weights": {"consistency": 0.0}},
