@@ -47,7 +47,7 @@ PYRAMID_IMAGES = {"smoke": 64, "laptop": 2_000, "ablation": 80_000, "ship": 400_
 PYRAMID_SMALL = {"smoke": {"count": 64, "batch": 8, "lenient": True},
                  "laptop": {"count": 400, "batch": 8}}
 CONTROLLABLE_IMAGES = {"smoke": 64, "laptop": 1_600, "ablation": 60_000, "ship": 400_000}
-BOXED_CARS = layout2im.Weights(l1=40.0, kl=0.002, warm=0.2)  # cars cover a fifteenth of a picture
+BOXED_CARS = layout2im.Weights(l1=40.0, kl=0.002, warm=0.5)  # cars cover a fifteenth of a picture
 CLASSIFIER_IMAGES = {"smoke": 64, "laptop": 4_000, "ablation": 80_000, "ship": 160_000}
 FINE_JUDGE = "judges/segmenter-40"  # of the forty classes that BachGAN's boxes name
 JUDGE_IMAGES = {"smoke": 64, "laptop": 2_000, "ablation": 16_000, "ship": 48_000}
