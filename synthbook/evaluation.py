@@ -120,7 +120,7 @@ def evaluate_judge(name: models.Name, stored: dict, scale: str, weights) -> dict
     if isinstance(judge, tuple(ARCHITECTURES.values())):
         return accuracy_rows(judge, images, torch.stack([item["category"] for item in items]),
                              len(MOODS) if name.dataset == "places" else None)
-    if isinstance(judge, headings.HeadingJudge):
+    if isinstance(judge, headings.HeadingJudge) and judge.config.headed:
         alone = dataset(name.dataset, "test", size=name.size, seed=SEED, count=count, most=1,
                         **stored["config"]["knobs"])
         rows = headings.heading_rows(judge, [alone[i] for i in range(count)])

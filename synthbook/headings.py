@@ -1,9 +1,12 @@
-"""The judge of how cars stand: it labels pixels, and says which way the car at each one faces.
+"""The judge of objects and of how they stand: it labels pixels, and says which way each one faces.
 
 A picture shows how a car is turned against the ray on which it is seen, not against the world. So
 that angle is what the judge learns, as a unit vector at every pixel of a car: a convolution then
 sees the same for cars that look the same, wherever they are. With the camera and the car's place
 it gives the yaw.
+
+An orange or a round table has no front. So headings are read on `cars` alone: of `furniture` and
+`fruit` the judge labels pixels and no more, and no heading is judged.
 
 Axes: B pictures, H W pixels, M objects.
 """
@@ -18,34 +21,40 @@ from torch.utils.data import Dataset
 
 from synthbook.datasets import dataset
 from synthbook.datasets.cache import Cached, cached
+from synthbook.datasets.raycast.scene import PARTS
 from synthbook.judges import Segmenter, SegmenterConfig, softened
 from synthbook.metrics.estimate import Estimate, mean_estimate
 from synthbook.training import Batch, Networks, Player, Recipe
 
-CARS = 2  # classes of `cars` from this one on belong to cars
 FLIP = 0.5 * torch.pi  # an angle that is further off takes the front for the back
 
 
 @dataclass(frozen=True)
 class HeadingConfig:
-    """`classes` labels; `width` channels at full resolution, of both networks."""
+    """`classes` labels; `width` channels at full resolution, of both networks.
+
+    headed : whether the objects of the data have a front; without, there is one network.
+    """
 
     classes: int = 6
     width: int = 8
     dataset: str = "cars"
     size: int = 32
     knobs: dict = field(default_factory=dict)
+    headed: bool = True
 
 
 class HeadingJudge(nn.Module):
-    """Two U-Nets that share no weight: one labels pixels, one tells which way cars face."""
+    """Two U-Nets that share no weight: one labels pixels, one tells which way objects face."""
 
     def __init__(self, config: HeadingConfig):
         super().__init__()
         self.config = config
         labels = SegmenterConfig(config.classes, config.width, config.dataset, config.size)
         self.labels = Segmenter(labels)
-        self.headings = Segmenter(SegmenterConfig(2, config.width, config.dataset, config.size))
+        if config.headed:
+            self.headings = Segmenter(SegmenterConfig(2, config.width, config.dataset,
+                                                      config.size))
 
     def forward(self, image: Tensor) -> Tensor:
         """(B, 3, H, W) in [-1, 1] to logits of the classes (B, K, H, W)."""
@@ -120,11 +129,16 @@ def angles_of(source: Dataset) -> Tensor:
 
 
 def heading_loss(nets: Networks, batch: Batch, scratch: dict):
-    """Cross-entropy of labels; and 1 - cos of the angle between true and told headings on cars."""
+    """Cross-entropy of labels; and 1 - cos of the angle between true and told headings on cars.
+
+    The second where headings are read.
+    """
     judge, image = nets["judge"], softened(batch["image"])
     gain = 0.8 + 0.4 * torch.rand(len(image), 1, 1, 1, device=image.device)
     image = (image * gain).clamp(-1, 1)
     labels = F.cross_entropy(judge(image).float(), batch["label"])
+    if not judge.config.headed:
+        return labels, {"labels": labels}
     wanted = batch["angle"].gather(1, batch["instance"].flatten(1)).view_as(batch["instance"])
     told = F.normalize(judge.headings(image).float(), dim=1)
     agree = told[:, 0] * wanted.cos() + told[:, 1] * wanted.sin()
@@ -142,7 +156,7 @@ def heading_rows(judge: HeadingJudge, items: list[dict[str, Tensor]]) -> dict[st
     image, label, pose, camera = (torch.stack([item[key] for item in items])
                                   for key in ("image", "label", "pose", "camera"))
     with torch.no_grad():
-        told = torch.cat([judge.angles(part, (own >= CARS).float())
+        told = torch.cat([judge.angles(part, (own >= PARTS).float())
                           for part, own in zip(image.split(64), label.split(64))])
     error = apart(told, seen_angles(pose[..., 2], pose[..., :2], camera)[:, 0])
     return {"heading_error": mean_estimate(error.rad2deg()),
@@ -150,15 +164,25 @@ def heading_rows(judge: HeadingJudge, items: list[dict[str, Tensor]]) -> dict[st
             "heading_flips": mean_estimate((error > FLIP).float())}
 
 
+def label_rows(judge: HeadingJudge, items: list[dict[str, Tensor]]) -> dict[str, Estimate]:
+    """`held_out_accuracy`, the share of pixels of items that are labelled right."""
+    image, label = (torch.stack([item[key] for item in items]) for key in ("image", "label"))
+    with torch.no_grad():
+        told = torch.cat([judge(part).argmax(1) for part in image.split(64)])
+    return {"held_out_accuracy": mean_estimate((told == label).float().mean((1, 2)))}
+
+
 def heading_recipe(data: str, size: int, *, images: int, batch: int = 16,
                    count: int | None = None, **knobs) -> Recipe:
-    """The recipe of the judge of `cars`."""
-    classes = len(dataset(data, size=size, **knobs).class_names)
-    config = HeadingConfig(classes, dataset=data, size=size, knobs=knobs)
+    """The recipe of the judge of a ray-cast dataset."""
+    kind = dataset(data, size=size, **knobs)
+    config = HeadingConfig(len(kind.class_names), dataset=data, size=size, knobs=knobs,
+                           headed=kind.headed)
 
     def training() -> Dataset:
         source = dataset(data, "train", size=size, count=count, **knobs)
-        return WithHeadings(cached(source), angles_of(source))
+        kept = cached(source)
+        return WithHeadings(kept, angles_of(source)) if config.headed else kept
 
     @cache
     def held() -> list[dict[str, Tensor]]:
@@ -167,7 +191,8 @@ def heading_recipe(data: str, size: int, *, images: int, batch: int = 16,
     def probe(nets: Networks) -> dict[str, float]:
         device = next(nets["judge"].parameters()).device
         shown = [{key: value.to(device) for key, value in item.items()} for item in held()]
-        return {name: row.value for name, row in heading_rows(nets["judge"], shown).items()}
+        rows = heading_rows if config.headed else label_rows
+        return {name: row.value for name, row in rows(nets["judge"], shown).items()}
 
     return Recipe(
         config=config, data=training, build=lambda: {"judge": HeadingJudge(config)},

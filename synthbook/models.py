@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from synthbook import scale as scales
-from synthbook.catalogue import DATASETS, DEFAULTS, MODELS, REAL
+from synthbook.catalogue import DEFAULTS, MODELS, REAL
 from synthbook.files import (
     BookError,
     data_dir,
@@ -71,7 +71,8 @@ def parse(text: str, scale: str = "ship") -> Name:
     dataset, size, seed = match[1], int(match[2]), int(match[3])
     known = (*MODELS[head].datasets, *MODELS[head].real)
     if dataset not in known:
-        problem = f"{head} has no" if dataset in DATASETS else "unknown"
+        drawn = any(dataset in model.datasets for model in MODELS.values())
+        problem = f"{head} has no" if drawn else "unknown"
         raise BookError(f"{problem} dataset {dataset!r}: choose one of {', '.join(known)}")
     sizes = (REAL[dataset],) if dataset in REAL else MODELS[head].sizes
     if size not in sizes:

@@ -1,4 +1,4 @@
-"""Cameras, poses and the background sphere; the dataset `cars` has the same camera."""
+"""Cameras, poses, places and the background sphere; the datasets have the same camera."""
 
 import math
 
@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from solids import F64, numbers, scene
+from tiny_cars import model
 
 from synthbook.controllable_3d import (
     cuboid,
@@ -16,6 +17,7 @@ from synthbook.controllable_3d import (
     of_cars,
     orbit,
     pose_of,
+    prior,
     project,
     rays,
     render_background,
@@ -24,6 +26,7 @@ from synthbook.controllable_3d import (
 )
 from synthbook.controllable_3d.poses import rotation_of
 from synthbook.controllable_3d.renderer import background_points
+from synthbook.datasets import dataset
 from synthbook.datasets.cars import Cars
 from synthbook.files import BookError
 
@@ -167,3 +170,54 @@ def test_boxes_of_cars_hold_their_masks():
             assert (depth - surface.depth[0, k])[own].median() < 0.2
         assert torch.allclose(pose.translation[0, :len(scene.cars)].double(), torch.from_numpy(
             np.stack([car.centre for car in scene.cars])), atol=1e-6)
+
+
+# ------------------------------------------------------------------- places by the prior
+
+
+PAIRS = (0, 1), (0, 2), (1, 2)
+
+
+def between(place, keep):
+    """Distances of all pairs of primitives that are kept, one after the other."""
+    return torch.cat([(place[:, a, :2] - place[:, b, :2]).norm(dim=-1)[keep[:, a] & keep[:, b]]
+                      for a, b in PAIRS])
+
+
+@pytest.mark.parametrize("name", ["cars", "furniture", "fruit"])
+def test_places_are_those_of_the_data(name):
+    data = dataset(name, count=300, size=32)
+    scenes = [data.scene(i) for i in range(300)]
+    keep = torch.tensor([[k < len(s.objects) for k in range(3)] for s in scenes])
+    true = torch.zeros(300, 3, 2)
+    for row, one in zip(true, scenes):
+        for k, placed in enumerate(one.objects):
+            row[k] = torch.tensor([placed.x, placed.z])
+    size = data.footprint
+    place = prior.draw_places(keep, torch.Generator().manual_seed(0), size)
+    for drawn, wanted in ((place[keep][:, :2].norm(dim=-1), true[keep].norm(dim=-1)),
+                          (between(place, keep), between(true, keep))):
+        for share in (0.25, 0.5, 0.75):
+            assert drawn.quantile(share).item() == pytest.approx(wanted.quantile(share).item(),
+                                                                 abs=0.05)
+    there = [keep[:, a] & keep[:, b] for a, b in PAIRS]
+    clear = torch.cat([prior.apart(place[m, a], place[m, b], size)
+                       for m, (a, b) in zip(there, PAIRS)])
+    assert clear.float().mean() > 0.995
+    assert not prior.apart(place[:, 0], place[:, 0], size).any()
+
+
+def test_a_model_draws_with_the_footprint_of_its_data():
+    small = model(footprint=(0.1, 0.1)).draw(200, torch.Generator().manual_seed(0))
+    large = model(footprint=(0.3, 0.3)).draw(200, torch.Generator().manual_seed(0))
+    nearest = [between(drawn.place, drawn.keep).min() for drawn in (small, large)]
+    assert 0.23 <= nearest[0] < 0.4 and nearest[1] >= 0.63
+
+
+def test_two_cars_are_apart_where_an_axis_separates_them():
+    one = torch.tensor([0.0, 0.0, 0.0])
+    side, end = torch.tensor([0.0, 0.38, 0.0]), torch.tensor([0.5, 0.0, 0.0])
+    assert prior.apart(one, side) and not prior.apart(one, end)
+    upright = torch.tensor([0.0, 0.38, torch.pi / 2])
+    assert not prior.apart(one, upright)
+    assert prior.apart(one, torch.tensor([0.62, 0.0, torch.pi / 2]))

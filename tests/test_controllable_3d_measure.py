@@ -15,7 +15,7 @@ def painted(made):
     def judge(image):
         car = (image < 0.9).any(1).float() * 20 - 10
         logits = torch.full((len(image), 6, *image.shape[-2:]), -30.0)
-        logits[:, 0], logits[:, measure.CARS] = 0.0, car
+        logits[:, 0], logits[:, measure.PARTS] = 0.0, car
         return logits
     return judge
 

@@ -23,7 +23,6 @@ from synthbook.controllable_3d import (
 from synthbook.controllable_3d.discriminator import BACKGROUND, COMPOSITE, Discriminator, flags
 from synthbook.controllable_3d.generator_2d import adain
 from synthbook.controllable_3d.looks import centroids, projections
-from synthbook.datasets import dataset
 from synthbook.files import BookError
 
 KINDS = ("cuboid", "ellipsoid", "point")
@@ -194,33 +193,6 @@ def test_draws_follow_the_seed_and_the_prior():
     pose = scene(made, 8).pose
     assert torch.equal(pose.translation[..., 1], -pose.scale[..., 1])
     assert (pose.scale > 0.1).all() and (pose.scale < 0.6).all()
-
-
-def test_places_are_those_of_the_data():
-    data = dataset("cars", count=300, size=32)
-    scenes = [data.scene(i) for i in range(300)]
-    keep = torch.tensor([[k < len(s.cars) for k in range(3)] for s in scenes])
-    place = prior.draw_places(keep, torch.Generator().manual_seed(0))
-    drawn = place[keep][:, :2].norm(dim=-1)
-    true = torch.tensor([(c.x**2 + c.z**2) ** 0.5 for s in scenes for c in s.cars])
-    for share in (0.25, 0.5, 0.75):
-        assert drawn.quantile(share).item() == pytest.approx(true.quantile(share).item(),
-                                                             abs=0.05)
-    pairs = [(a, b) for a, b in ((0, 1), (0, 2), (1, 2))]
-    there = [keep[:, a] & keep[:, b] for a, b in pairs]
-    clear = torch.cat([prior.apart(place[m, a], place[m, b]) for m, (a, b) in zip(there, pairs)])
-    assert clear.float().mean() > 0.995
-    same = prior.apart(place[:, 0], place[:, 0])
-    assert not same.any()
-
-
-def test_two_cars_are_apart_where_an_axis_separates_them():
-    one = torch.tensor([0.0, 0.0, 0.0])
-    side, end = torch.tensor([0.0, 0.38, 0.0]), torch.tensor([0.5, 0.0, 0.0])
-    assert prior.apart(one, side) and not prior.apart(one, end)
-    upright = torch.tensor([0.0, 0.38, torch.pi / 2])
-    assert not prior.apart(one, upright)
-    assert prior.apart(one, torch.tensor([0.62, 0.0, torch.pi / 2]))
 
 
 def test_boxes_on_the_picture_cover_what_a_camera_sees():

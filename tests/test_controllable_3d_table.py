@@ -17,6 +17,7 @@ from synthbook.controllable_3d.network import build
 from synthbook.controllable_3d.oracle import TrueRenderer
 from synthbook.controllable_3d.scenes import Scene
 from synthbook.datasets import dataset
+from synthbook.datasets.raycast.scene import PARTS
 from synthbook.headings import HeadingConfig, HeadingJudge
 from synthbook.metrics import Extractor
 from synthbook.training import Recipe, Run
@@ -35,7 +36,7 @@ class Painted(HeadingJudge):
     def forward(self, image):
         car = (image < 0.9).any(1).float() * 20 - 10
         logits = torch.full((len(image), 6, *image.shape[-2:]), -30.0)
-        logits[:, 0], logits[:, measure.CARS] = 0.0, car
+        logits[:, 0], logits[:, PARTS] = 0.0, car
         return logits
 
 
@@ -52,18 +53,37 @@ def truth(count=2, seed=0):
 # ------------------------------------------------------------------------------- the oracle
 
 
-def test_the_oracle_draws_the_dataset_s_own_pictures():
+@pytest.mark.parametrize("data", [
+    CARS, dataset("furniture", "test", size=32, background="white"),
+    dataset("fruit", "test", size=32, background="white", jitter=0.0)], ids=lambda d: d.name)
+def test_the_oracle_draws_the_dataset_s_own_pictures(data):
     for i in range(2):
-        drawn, item = CARS.scene(i), CARS[i]
-        look = torch.tensor([[[c.shape, c.paint, c.scale] for c in drawn.cars]])
-        n = len(drawn.cars)
+        drawn, item = data.scene(i), data[i]
+        look = torch.tensor([[[c.shape, c.paint, c.scale] for c in drawn.objects]])
+        n = len(drawn.objects)
         asked = Scene(look, poses.of_cars(item["pose"][None, :n], item["extent"][None, :n]),
                       cameras.from_extrinsics(item["camera"][None]), torch.zeros(1, 4),
                       item["shown"][None, :n])
-        made = ORACLE.render(asked).image[0]
+        made = TrueRenderer(data).render(asked).image[0]
         assert (made - item["image"]).abs().mean() < 2e-3
         assert torch.allclose(judged.commanded(asked.pose)[0].cos(),
                               item["pose"][:n, 2].cos(), atol=1e-5)
+
+
+def test_an_edit_keeps_the_room_and_the_photograph():
+    for name in ("furniture", "fruit"):
+        oracle = TrueRenderer(dataset(name, "test", size=32))
+        start = oracle.sample(2, torch.Generator().manual_seed(0))
+        edit = start.without(0).moved(1, torch.tensor([0.2, 0.0, 0.0]))
+        before, after = oracle.scene(start, 0), oracle.scene(edit, 0)
+        assert before.backdrop == after.backdrop and before.objects != after.objects
+        assert getattr(before, "photograph", 0) == getattr(after, "photograph", 0)
+        shown = [oracle.render(one) for one in (start, edit)]
+        assert torch.equal(shown[0].background, shown[1].background)
+        assert not torch.equal(shown[0].image, shown[1].image)
+        assert oracle.scene(start, 1).backdrop != before.backdrop
+        if name == "fruit":
+            assert oracle.scene(start, 1).photograph != before.photograph
 
 
 def test_the_oracle_obeys_and_keeps_the_rest():
@@ -245,19 +265,22 @@ def fake_run(config, networks):
     return Run(made, networks, copy.deepcopy(networks), images=64, seconds=6.0, device="cpu")
 
 
-def untrained(variant):
+def untrained(variant, data="cars"):
     """The setting and the networks of a variant that is not trained."""
     torch.manual_seed(0)
     if variant == "layout2im":
         return game.Setting(LAYOUT2IM, "cars", {"background": "white"}), {
             "generator": layout2im.Generator(LAYOUT2IM), "encoder": layout2im.Encoder(LAYOUT2IM)}
-    chosen = setting(variant)
+    background = {"furniture": "room", "fruit": "table"}.get(data, "white")
+    chosen = setting(variant.removesuffix(f"-{background}"), background, data)
     chosen = replace(chosen, model=replace(chosen.model, size=32))
     return chosen, {"generator": build(chosen.model)}
 
 
-@pytest.mark.parametrize("variant", ["controllable-3d", "gan", "layout2im"])
-def test_a_trained_model_is_evaluated_by_its_name(variant, tmp_path, monkeypatch):
+@pytest.mark.parametrize("variant, data", [
+    ("controllable-3d", "cars"), ("gan", "cars"), ("layout2im", "cars"),
+    ("controllable-3d-room", "furniture"), ("controllable-3d-table", "fruit")])
+def test_a_trained_model_is_evaluated_by_its_name(variant, data, tmp_path, monkeypatch):
     folder = tmp_path / "data" / "weights"
     (folder / "judges").mkdir(parents=True)
     (tmp_path / "data" / "art").mkdir()
@@ -267,18 +290,23 @@ def test_a_trained_model_is_evaluated_by_its_name(variant, tmp_path, monkeypatch
     monkeypatch.setattr(evaluation, "feature_spaces", lambda judge, size: {"judge": means})
     for known in (evaluation.judge_for, evaluation.shared_setup):
         known.cache_clear()
-    name = models.parse(f"controllable-3d/{variant}@cars-32-s0")
-    judge = HeadingConfig(width=4)
+    name = models.parse(f"controllable-3d/{variant}@{data}-32-s0")
+    of = models.MODELS[name.model].judge
+    headed = data == "cars"
+    judge = HeadingConfig(6 if headed else 7, width=4, dataset=data, headed=headed)
     for what, config, parts in (
-            (models.parse("judges/pose@cars-32-s0"), judge, {"judge": HeadingJudge(judge)}),
-            (name, *untrained(variant))):
+            (models.parse(f"{of}@{data}-32-s0"), judge, {"judge": HeadingJudge(judge)}),
+            (name, *untrained(variant, data))):
         models.write_weights(fake_run(config, parts), what, folder, "by hand", "smoke")
     result = evaluation.evaluate(str(name), scale="smoke")
     assert set(result["references"]) == ROWS
     assert {"kid_judge", "fd_judge"} <= set(result["metrics"])
-    handles = {"turn_error", "order_right", "fd_judge_moved", "move_slope"}
+    facing = {"turn_error", "turn_flips", "slip"}
+    handles = {"order_right", "fd_judge_moved", "move_slope"} | (facing if headed else set())
+    assert headed or not facing & {*result["metrics"], *result["references"]["oracle"]}
+    assert headed or "behind_cars" in result["metrics"]
     assert (handles <= set(result["metrics"])) == (variant != "gan")
-    assert ("view_psnr" in result["metrics"]) == (variant == "controllable-3d")
+    assert ("view_psnr" in result["metrics"]) == variant.startswith("controllable-3d")
     assert handles <= set(result["references"]["oracle"])
     assert json.loads(json.dumps(result)) == result
     if variant != "gan":

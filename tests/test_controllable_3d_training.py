@@ -6,7 +6,7 @@ import pytest
 import torch
 from tiny_cars import Few, model, pictures, setting
 
-from synthbook import catalogue, models
+from synthbook import catalogue, headings, models
 from synthbook.controllable_3d import Config, Controllable3D, Vanilla, looks, recipe
 from synthbook.controllable_3d.config import VARIANTS
 from synthbook.controllable_3d.deviations import DEVIATIONS, deviations
@@ -186,11 +186,16 @@ def test_backgrounds_go_with_no_picture():
     assert set(recipe.Pictures(scenes)[1]) == {"image"}
 
 
-@pytest.mark.parametrize("name", ["controllable-3d", "point", "gan", "controllable-3d-ground"])
-def test_weights_are_stored_and_loaded(name, tmp_path):
-    full = models.parse(f"controllable-3d/{name}@cars-32-s0")
+@pytest.mark.parametrize("name, data", [
+    ("controllable-3d", "cars"), ("point", "cars"), ("gan", "cars"),
+    ("controllable-3d-ground", "cars"), ("controllable-3d-room", "furniture"),
+    ("controllable-3d-table", "fruit")])
+def test_weights_are_stored_and_loaded(name, data, tmp_path):
+    full = models.parse(f"controllable-3d/{name}@{data}-32-s0")
     recipe_of = models.recipe(full, "smoke")
-    assert recipe_of.config.model.background == ("sphere" if "ground" in name else "white")
+    white = not name.endswith(("-ground", "-room", "-table"))
+    assert recipe_of.config.model.background == ("white" if white else "sphere")
+    assert recipe_of.config.model.footprint == dataset(data).footprint
     torch.manual_seed(0)
     nets = recipe_of.build()
     run = models.Run(recipe_of, nets, {}, images=64, seconds=1.0, device="cpu")
@@ -204,19 +209,43 @@ def test_weights_are_stored_and_loaded(name, tmp_path):
                               atol=0.02)
 
 
+def test_weights_from_before_footprints_load_as_they_were():
+    stored = asdict(Config(16))
+    del stored["footprint"]
+    loaded = catalogue.MODELS["controllable-3d/controllable-3d"].assemble({"model": stored})
+    assert loaded.config == Config(16) and loaded.config.footprint == (0.40, 0.17)
+
+
 def test_each_background_has_its_judge():
     for name, row in catalogue.MODELS.items():
         if name.startswith("controllable-3d/"):
-            judge = models.recipe(models.parse(f"{row.judge}@cars-32-s0"), "smoke")
-            background = "ground" if name.endswith("-ground") else "white"
-            assert judge.config.knobs.get("background", "white") == background
-            assert judge.config.classes == 6
+            (data,) = row.datasets
+            judge = models.recipe(models.parse(f"{row.judge}@{data}-32-s0"), "smoke").config
+            found = [b for b in ("ground", "room", "table") if name.endswith(f"-{b}")] or ["white"]
+            assert judge.knobs.get("background", "white") == found[0]
+            assert judge.classes == len(dataset(data).class_names)
+            assert judge.headed == (data == "cars")
+
+
+def test_a_small_set_is_small_for_the_model_and_not_for_its_judge(monkeypatch):
+    counts = []
+    for room in (recipe, headings):
+        monkeypatch.setattr(room, "cached", lambda source: counts.append(len(source)) or source)
+    for name in ("controllable-3d/controllable-3d-table", "judges/pose-table"):
+        models.recipe(models.parse(f"{name}@fruit-32-s0"), "ablation").data()
+    assert counts == [1_000, 1_000, 10_000]
 
 
 def test_short_names_and_wrong_data():
     assert str(models.parse("controllable-3d")) == "controllable-3d/controllable-3d@cars-64-s0"
-    with pytest.raises(BookError, match="has no dataset 'faces': choose one of cars"):
-        models.parse("controllable-3d/point@faces-32-s0")
+    for name, data, known in (("point", "faces", "cars"),
+                              ("controllable-3d-table", "cars", "fruit"),
+                              ("controllable-3d-room", "fruit", "furniture"),
+                              ("controllable-3d-ground", "furniture", "cars")):
+        words = f"{name} has no dataset '{data}': choose one of {known}"
+        with pytest.raises(BookError, match=words) as caught:
+            models.parse(f"controllable-3d/{name}@{data}-32-s0")
+        assert "\n" not in str(caught.value)
 
 
 def test_deviations_are_told_with_the_numbers_in_use():

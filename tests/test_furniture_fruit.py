@@ -178,6 +178,16 @@ def test_kinds_and_paints_are_as_likely_and_nothing_touches(kind):
     assert all(apart(a, b) for s in scenes for a in s.objects for b in s.objects if a is not b)
 
 
+@pytest.mark.parametrize("kind, size", [
+    (Cars, (0.40, 0.17)), (Furniture, (0.17, 0.25)), (Fruits, (0.21, 0.21))])
+def test_a_footprint_is_that_of_a_middling_object(kind, size):
+    data = kind(count=300)
+    assert data.footprint == size
+    mean = np.mean([one.extent for i in range(300) for one in data.scene(i).objects], 0)[[0, 2]]
+    assert mean == pytest.approx(size, abs=0.015)
+    assert data.headed == (kind is Cars) and "footprint" not in data.knobs
+
+
 @BOTH
 def test_backdrop_and_camera_do_not_depend_on_the_objects(kind):
     for background in kind.backgrounds:

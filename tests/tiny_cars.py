@@ -31,9 +31,9 @@ def scene(made, count=2, seed=1, everything=True):
         return made.sample(count, torch.Generator().manual_seed(seed), keep)
 
 
-def setting(variant="controllable-3d", background="white", **weights):
+def setting(variant="controllable-3d", background="white", data="cars", **weights):
     """A variant's setting with the tiny sizes, which begins from nothing and at once."""
-    full = recipe.setting_of(variant, "cars", 32, background=background)
+    full = recipe.setting_of(variant, data, 32, background=background)
     changed = {"size": 16, **SMALL}
     if "texture" in VARIANTS[variant]:
         changed["texture"] = 3

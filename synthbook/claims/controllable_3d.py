@@ -169,3 +169,11 @@ def on_photographs(r: Results) -> dict[str, Measured]:
     """Slope of moves, and distance from real pictures, on a small set of photographs."""
     net = r["fruit"]
     return {"slope of moves": net("move_slope")}
+
+
+@registered
+def other_things(r: Results) -> dict[str, Measured]:
+    """Slope of moves, and one object a primitive over the renderer's, of the one model asked."""
+    (net,) = r.values()
+    return {"slope of moves": net("move_slope"), "one object a primitive / the renderer's": ratio(
+        net("one_object"), net.reference("oracle", "one_object"))}

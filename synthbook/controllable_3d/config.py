@@ -22,6 +22,7 @@ have none.
 from dataclasses import dataclass
 from typing import Any
 
+from synthbook.datasets.cars import Cars
 from synthbook.files import BookError
 
 PRIMITIVES = ("cuboid", "ellipsoid", "point", "none")
@@ -54,6 +55,8 @@ class Config:
                  pixels, even; 0 for the whole picture.
     background : `white`, or `sphere`, the inside of a sphere with features, painted by a 2D
                  generator of its own.
+    footprint  : half length and half width of a middling object of the data, scene units; two
+                 of these stand where two primitives are drawn, and do not meet.
     critic     : channels of the discriminator at full size; below up to `widest` times as many.
     """
 
@@ -72,6 +75,7 @@ class Config:
     anchored: bool = False
     window: int = 0
     background: str = "white"
+    footprint: tuple[float, float] = Cars.footprint
     critic: int = 32
     widest: int = 3
 

@@ -9,7 +9,8 @@ def deviations(w: Weights = Weights(), model: Config = Config()
     """Rows of part, paper or code, here, why; with the numbers of a setting."""
     turned = f"one primitive of each scene, turned by up to {w.degrees:g} degrees"
     return (
-        ("data", "ShapeNet cars rendered in Blender, furniture, fruit", "ray-cast cars",
+        ("data", "ShapeNet cars rendered in Blender, furniture, fruit",
+         "ray-cast cars, furniture and fruit",
          "generated, with known truth; the camera's distribution is the same"),
         ("image size", "64 × 64", f"{model.size} × {model.size}", "trains on a laptop"),
         ("poses", "a network chooses them, with any rotation",

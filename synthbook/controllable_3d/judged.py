@@ -1,7 +1,8 @@
 """What judges see of objects that are moved, turned, hidden and taken away; final pictures only.
 
 A judge labels pixels and says which way cars face; it never sees a layer of the model. So the
-data's own renderer can be held to the same measures: it is the oracle (:mod:`.oracle`).
+data's own renderer can be held to the same measures: it is the oracle (:mod:`.oracle`). Of other
+objects no heading is read.
 
 Axes: B scenes, N primitives of a scene, H W pixels.
 """
@@ -12,7 +13,6 @@ from torch import Tensor
 
 from synthbook.controllable_3d.looks import projections
 from synthbook.controllable_3d.measure import (
-    CARS,
     LEAST,
     SHIFTS,
     TURNS,
@@ -24,6 +24,7 @@ from synthbook.controllable_3d.measure import (
 from synthbook.controllable_3d.network import Controllable3D
 from synthbook.controllable_3d.poses import Pose, yaw
 from synthbook.controllable_3d.scenes import Scene
+from synthbook.datasets.raycast.scene import PARTS
 from synthbook.headings import HeadingJudge, apart, bearings
 from synthbook.metrics.estimate import Estimate, mean_estimate
 from synthbook.streams import stream
@@ -33,9 +34,9 @@ DIFFER = 0.1  # on the scale [0, 1]: pixels of two objects that are less apart c
 REACH = 0.6  # scene units from the origin within which handles are drawn anew
 
 
-def cars_in(judge: HeadingJudge, image: Tensor) -> Tensor:
-    """How sure the judge is of a car at every pixel of pictures (B, 3, H, W): (B, H, W)."""
-    return torch.cat([judge(part).softmax(1)[:, CARS:].sum(1) for part in image.split(64)])
+def objects_in(judge: HeadingJudge, image: Tensor) -> Tensor:
+    """How sure the judge is of an object at every pixel of pictures (B, 3, H, W): (B, H, W)."""
+    return torch.cat([judge(part).softmax(1)[:, PARTS:].sum(1) for part in image.split(64)])
 
 
 def alone(model: Controllable3D, scene: Scene) -> Tensor:
@@ -52,10 +53,10 @@ def commanded(pose: Pose) -> Tensor:
 def read_yaws(model: Controllable3D, scene: Scene, judge: HeadingJudge) -> Tensor:
     """The yaw that the judge reads from each object's own picture, (B, N) radians.
 
-    nan where the primitive is not well inside the picture, or no car is seen.
+    nan where the primitive is not well inside the picture, or no object is seen.
     """
     size, images = model.config.size, alone(model, scene).flatten(0, 1)
-    mask = cars_in(judge, images)
+    mask = objects_in(judge, images)
     told = torch.cat([judge.angles(*part) for part in zip(images.split(64), mask.split(64))])
     seen = (mask > 0.5).float().mean((1, 2)) >= LEAST
     places = scene.pose.translation[..., ::2]
@@ -93,7 +94,7 @@ def share(values: Tensor) -> Estimate:
 def turns(model: Controllable3D, scene: Scene, judge: HeadingJudge) -> dict[str, Estimate]:
     """T2: objects are told to turn; what is read after, less what is read before, is compared.
 
-    So any fixed angle between a primitive's front and its car's falls out. `turn_error`: median
+    So any fixed angle between a primitive's front and its object's falls out. `turn_error`: median
     degrees; `turn_flips`: share that is more than a right angle off.
     """
     before, errors = read_yaws(model, scene, judge), []
@@ -149,28 +150,28 @@ def order(model: Controllable3D, scene: Scene, judge: HeadingJudge) -> Tensor:
         single = [model.render(only(placed, k)).image for k in (0, 1)]
         near, far = single if by > 0 else single[::-1]
         differ = (near - far).abs().mean(1) / 2 > DIFFER
-        edge = F.max_pool2d((cars_in(judge, near) <= 0.5).float()[:, None], 3, 1, 1)[:, 0]
-        where = differ & (edge == 0) & (cars_in(judge, far) > 0.5)
+        edge = F.max_pool2d((objects_in(judge, near) <= 0.5).float()[:, None], 3, 1, 1)[:, 0]
+        where = differ & (edge == 0) & (objects_in(judge, far) > 0.5)
         right = ((both - near).abs().mean(1) < (both - far).abs().mean(1)) & where
         found.append(right.sum((1, 2)) / where.sum((1, 2)))  # 0 / 0 is nan
     return torch.stack(found, 1)
 
 
 def counted(model: Controllable3D, scene: Scene, judge: HeadingJudge) -> Tensor:
-    """T7: whether the judge sees as many separate cars as primitives are kept, (B,) in {0, 1}."""
-    seen = blobs((cars_in(judge, model.render(scene).image) > 0.5).float())
+    """T7: whether the judge sees as many separate objects as are kept, (B,) in {0, 1}."""
+    seen = blobs((objects_in(judge, model.render(scene).image) > 0.5).float())
     return (seen == scene.keep.sum(1)).float()
 
 
 def removed(model: Controllable3D, scene: Scene, judge: HeadingJudge) -> Tensor:
-    """Share of an object's own pixels that show no car once it is taken away, (B, N)."""
-    masks = cars_in(judge, alone(model, scene).flatten(0, 1)).view(
+    """Share of an object's own pixels that show no object once it is taken away, (B, N)."""
+    masks = objects_in(judge, alone(model, scene).flatten(0, 1)).view(
         *scene.look.shape[:2], model.config.size, model.config.size) > 0.5
     found = []
     for k in range(masks.shape[1]):
         others = masks[:, [j for j in range(masks.shape[1]) if j != k]].any(1)
         own = masks[:, k] & ~others
-        left = (cars_in(judge, model.render(scene.without(k)).image) > 0.5) & own
+        left = (objects_in(judge, model.render(scene.without(k)).image) > 0.5) & own
         found.append(1 - left.sum((1, 2)) / own.sum((1, 2)))
     return torch.stack(found, 1)
 
@@ -180,12 +181,12 @@ def leakage(model: Controllable3D, scene: Scene, judge: HeadingJudge) -> Tensor:
 
     Away from where the judge sees it alone, before and after, and the two pixels around.
     """
-    before, own = model.render(scene).image, cars_in(judge, alone(model, scene).flatten(0, 1))
+    before, own = model.render(scene).image, objects_in(judge, alone(model, scene).flatten(0, 1))
     own, found = own.view(*scene.look.shape[:2], *own.shape[1:]), []
     shift = torch.tensor([SHIFTS[0], 0.0, 0.0]).to(scene.pose.translation)
     for k in range(scene.look.shape[1]):
         edit = scene.moved(k, shift)
-        after = cars_in(judge, model.render(only(edit, k)).image)
+        after = objects_in(judge, model.render(only(edit, k)).image)
         near = F.max_pool2d(torch.maximum(own[:, k], after)[:, None], 5, 1, 2)
         rest = (near[:, 0] < 0.5).float()
         change = (model.render(edit).image - before).abs().mean(1) / 2
@@ -197,7 +198,8 @@ def colour_shift(model: Controllable3D, scene: Scene, judge: HeadingJudge) -> Te
     """How far an object's mean colour goes while it turns, (B, N), over strangers' distance."""
     def mean(one: Scene) -> Tensor:
         images = alone(model, one)
-        mask = cars_in(judge, images.flatten(0, 1)).view(*images.shape[:2], 1, *images.shape[-2:])
+        mask = objects_in(judge, images.flatten(0, 1))
+        mask = mask.view(*images.shape[:2], 1, *images.shape[-2:])
         return (images * mask).sum((3, 4)) / mask.sum((3, 4)).clamp(min=1e-3)
 
     start = mean(scene)

@@ -20,6 +20,7 @@ from synthbook.controllable_3d.looks import centroids, fixed, further, projectio
 from synthbook.controllable_3d.losses import residuals
 from synthbook.controllable_3d.network import Controllable3D, Turn
 from synthbook.controllable_3d.scenes import Scene
+from synthbook.datasets.raycast.scene import PARTS
 from synthbook.metrics.estimate import Estimate, bootstrap_weights, mean_estimate
 
 SHIFTS = (0.3, -0.3)  # scene units, along x and along z
@@ -28,7 +29,6 @@ ORBITS = (60.0, 150.0, 240.0)  # degrees
 DEGREES = 30.0  # of the turn before the warp
 MARGIN = 0.15  # share of the picture: nearer to its border objects are cut off and not counted
 LEAST = 0.004  # share of the picture that a blob must cover to be counted
-CARS = 2  # classes of `cars` from this one on belong to cars
 Judge = Callable[[Tensor], Tensor]  # pictures (B, 3, H, W) in [-1, 1] to logits (B, K, H, W)
 
 
@@ -50,11 +50,11 @@ def only(scene: Scene, k: int) -> Scene:
 def silhouettes(model: Controllable3D, scene: Scene, judge: Judge | None = None) -> Tensor:
     """Where the object of every primitive is, (B, N, 1, H, W) in [0, 1].
 
-    A', or how sure the judge is of a car at every pixel of the picture of that object alone.
+    A', or how sure the judge is of an object at every pixel of the picture of that object alone.
     """
     if judge is None:
         return model.render(scene).layers.alpha
-    found = [judge(model.render(only(scene, k)).image).softmax(1)[:, CARS:].sum(1, keepdim=True)
+    found = [judge(model.render(only(scene, k)).image).softmax(1)[:, PARTS:].sum(1, keepdim=True)
              for k in range(scene.look.shape[1])]
     return torch.stack(found, 1)
 

@@ -1,7 +1,7 @@
 """The data's own renderer in the place of a model: what perfect obedience would measure.
 
-It takes a `Scene` as a model does and draws its cars with the ray-caster of `cars`. Every measure
-that looks at final pictures alone applies to it unchanged, so it is the floor of them all.
+It takes a `Scene` as a model does and draws its objects with the ray-caster of their dataset. Every
+measure that looks at final pictures alone applies to it unchanged, so it is the floor of them all.
 """
 
 import numpy as np
@@ -13,29 +13,35 @@ from synthbook.controllable_3d.network import Picture
 from synthbook.controllable_3d.poses import upright
 from synthbook.controllable_3d.prior import draw
 from synthbook.controllable_3d.scenes import Scene
-from synthbook.datasets.cars import Camera, Car, Cars
-from synthbook.datasets.cars.scene import PAINTS, Scene as Drawn, draw_backdrop
-from synthbook.datasets.cars.shapes import SHAPES
 from synthbook.datasets.generated import to_image
+from synthbook.datasets.raycast.camera import Camera
+from synthbook.datasets.raycast.dataset import RayCast
+from synthbook.datasets.raycast.scene import Scene as Drawn
+from synthbook.datasets.raycast.scene import draw_backdrop, with_objects
 
 
 class TrueRenderer:
-    """Scenes to true pictures. A car's look is its shape, its paint and its scale, (B, N, 3).
+    """Scenes to true pictures. An object's look is its shape, its paint and its scale, (B, N, 3).
+
+    What the camera adds to `fruit` goes with the backdrop: pictures vary as real ones do, and those
+    before and after an edit are the same photograph, so that noise does not count as a change.
 
     data : the dataset whose pictures the model was trained on.
     """
 
-    def __init__(self, data: Cars):
-        self.data, self.config = data, Config(max(16, data.size))
+    def __init__(self, data: RayCast):
+        self.data = data
+        self.config = Config(max(16, data.size), footprint=data.footprint)
 
     def sample(self, count: int, generator: torch.Generator | None = None,
                keep: torch.Tensor | None = None) -> Scene:
         """`count` new scenes, with places and cameras as a model's are drawn."""
-        drawn = draw(self.config, count, generator, keep)
+        drawn, kind = draw(self.config, count, generator, keep), self.data.scenes.holds
         shape, paint = (torch.randint(len(table), drawn.keep.shape, generator=generator)
-                        for table in (SHAPES, PAINTS))
-        scale = 0.9 + 0.2 * torch.rand(drawn.keep.shape, generator=generator)
-        extents = torch.from_numpy(np.stack([form.extent for form in SHAPES])).float()
+                        for table in (kind.shapes, kind.paints))
+        low, high = kind.scales
+        scale = low + (high - low) * torch.rand(drawn.keep.shape, generator=generator)
+        extents = torch.from_numpy(np.stack([form.extent for form in kind.shapes])).float()
         x, z, yaw = drawn.place.unbind(-1)
         pose = upright(x, z, yaw, scale[..., None] * extents[shape])
         look = torch.stack([shape.float(), paint.float(), scale], -1)
@@ -47,7 +53,7 @@ class TrueRenderer:
         image = self.pixels(scenes)
         if self.data.background == "white":
             return Picture(image, torch.ones_like(image))
-        return Picture(image, self.pixels([Drawn(s.camera, s.backdrop, ()) for s in scenes]))
+        return Picture(image, self.pixels([with_objects(one, ()) for one in scenes]))
 
     def pixels(self, scenes: list[Drawn]) -> torch.Tensor:
         """(B, 3, H, W) in [-1, 1]."""
@@ -55,13 +61,14 @@ class TrueRenderer:
 
     def scene(self, scene: Scene, b: int) -> Drawn:
         """Scene `b` as the dataset has it."""
-        yaws = commanded(scene.pose)[b].tolist()
-        cars = tuple(
-            Car(int(shape), int(paint), x, z, yaw, scale, bool(shown))
+        kind, yaws = self.data.scenes.holds, commanded(scene.pose)[b].tolist()
+        objects = tuple(
+            kind(int(shape), int(paint), x, z, yaw, scale, bool(shown))
             for (shape, paint, scale), (x, _, z), yaw, shown in zip(
                 scene.look[b].tolist(), scene.pose.translation[b].tolist(), yaws, scene.keep[b]))
         x, y, z = scene.camera.centre[b].double().tolist()
         radius = float(np.sqrt(x * x + y * y + z * z))
         camera = Camera(float(np.arctan2(z, x)), float(np.arcsin(-y / radius)), radius)
-        seed = abs(int(float(scene.behind[b, 0]) * 1e6))
-        return Drawn(camera, draw_backdrop(np.random.default_rng(seed)), cars)
+        rng = np.random.default_rng(abs(int(float(scene.behind[b, 0]) * 1e6)))
+        backdrop = draw_backdrop(rng)
+        return self.data.scenes(camera, backdrop, objects, **self.data.more_draws(rng))

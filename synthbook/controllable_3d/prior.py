@@ -1,4 +1,4 @@
-"""Where things are before any network says so: places, cameras and numbers as in `cars`.
+"""Where things are before any network says so: places, cameras and numbers as in the data.
 
 The paper's network chooses poses by itself. Here they are drawn as the data's are, as in later
 work (GIRAFFE, CVPR 2021), and the network with its freedom is the variant `pose-mlp`.
@@ -15,9 +15,8 @@ from synthbook.controllable_3d.cameras import RADIUS, Camera, draw_cameras, proj
 from synthbook.controllable_3d.composition import some_dropped
 from synthbook.controllable_3d.config import Config
 from synthbook.controllable_3d.scenes import Draws
-from synthbook.datasets.cars.scene import GAP, SPREAD
+from synthbook.datasets.raycast.scene import GAP, SPREAD
 
-HALF = 0.40, 0.17  # half length and half width of a middling car, scene units
 TRIES, ROUNDS = 24, 4  # for a free place; of scenes, until all have one
 APART = 0.05  # how much nearer a box on the picture is for each scene unit of depth
 
@@ -32,18 +31,20 @@ def draw(config: Config, count: int, generator: torch.Generator | None = None,
     look = torch.randn(count, n, z, generator=generator)
     layout, behind = torch.randn(2, count, z, generator=generator)
     keep = some_dropped(count, n, generator) if keep is None else keep
-    camera, place = draw_cameras(count, generator), draw_places(keep, generator)
+    camera = draw_cameras(count, generator)
+    place = draw_places(keep, generator, config.footprint)
     if config.poses == "picture":
         place, camera = on_picture(place, camera), frontal(count)
     return Draws(look, place, layout, camera, behind, keep)
 
 
-def draw_places(keep: Tensor, generator: torch.Generator | None = None) -> Tensor:
+def draw_places(keep: Tensor, generator: torch.Generator | None = None,
+                footprint: tuple[float, float] = Config.footprint) -> Tensor:
     """x, z and yaw, (B, N, 3), of primitives on the ground, those that are kept (B, N) apart.
 
-    Centres are uniform in the disc of `cars`, yaws in a full turn. One after the other, each has
+    Centres are uniform in the disc of the data, yaws in a full turn. One after the other, each has
     the first of its tries that is apart from all before it. Of several such rounds, the first
-    counts in which all found a place; the first of all where none is.
+    counts in which all found a place; the first of all where none is. `footprint` as in `Config`.
     """
     count, n = keep.shape
     there = keep.cpu().repeat(ROUNDS, 1)
@@ -55,21 +56,22 @@ def draw_places(keep: Tensor, generator: torch.Generator | None = None) -> Tenso
     for k in range(n):
         free = torch.ones(len(there), TRIES, dtype=torch.bool)
         for before, stands in zip(places, there.unbind(1)):
-            free &= apart(tries[:, k], before[:, None]) | ~stands[:, None]
+            free &= apart(tries[:, k], before[:, None], footprint) | ~stands[:, None]
         complete &= free.any(1) | ~there[:, k]
         places.append(tries[rows, k, free.to(torch.uint8).argmax(1)])
     first = complete.view(ROUNDS, count).to(torch.uint8).argmax(0)
     return torch.stack(places, 1)[first * count + torch.arange(count)]
 
 
-def apart(one: Tensor, other: Tensor) -> Tensor:
-    """Whether a strip of `GAP` lies between two middling cars (..., 3) as (x, z, yaw); (...).
+def apart(one: Tensor, other: Tensor,
+          footprint: tuple[float, float] = Config.footprint) -> Tensor:
+    """Whether a strip of `GAP` lies between two middling objects (..., 3) as (x, z, yaw); (...).
 
     Two rectangles do not meet exactly where an axis of one of them separates them.
     """
     one, other = torch.broadcast_tensors(one, other)
     between = (other - one)[..., :2]
-    half = between.new_tensor(HALF)
+    half = between.new_tensor(footprint)
     axes = torch.cat([sides(one[..., 2]), sides(other[..., 2])], -2)  # (..., 4, 2)
     away = (axes * between[..., None, :]).sum(-1).abs()
     reach = sum((axes @ sides(item[..., 2]).transpose(-1, -2)).abs() @ half
@@ -78,7 +80,7 @@ def apart(one: Tensor, other: Tensor) -> Tensor:
 
 
 def sides(yaw: Tensor) -> Tensor:
-    """Unit vectors along and across a car on the ground (x, z), (..., 2, 2)."""
+    """Unit vectors along and across an object on the ground (x, z), (..., 2, 2)."""
     c, s = yaw.cos(), yaw.sin()
     return torch.stack([torch.stack([c, -s], -1), torch.stack([s, c], -1)], -2)
 

@@ -171,7 +171,8 @@ def setting_of(variant: str, data: str, size: int, weights: Weights = Weights(),
     """Model, data and objective of a variant; BookError where they do not go together."""
     knobs.setdefault("background", "white")
     behind = "white" if knobs["background"] == "white" else "sphere"
-    model = config(variant, size, behind)
+    footprint = dataset(data, size=size, **knobs).footprint
+    model = config(variant, size, behind, footprint=footprint)
     changed, start = VARIANTS[variant].get("weights", {}), VARIANTS[variant].get("start", "")
     if variant == "no-condition" and behind == "white":
         raise BookError("no-condition differs where backgrounds do: train no-condition-ground")
@@ -180,7 +181,7 @@ def setting_of(variant: str, data: str, size: int, weights: Weights = Weights(),
 
 def recipe(variant: str, data: str, size: int, *, images: int, batch: int = 16,
            count: int | None = None, weights: Weights = Weights(), **knobs: Any) -> Recipe:
-    """The training recipe of a variant on `cars`.
+    """The training recipe of a variant on a ray-cast dataset.
 
     images : length of the run; `count` limits the number of training images.
     knobs  : of the dataset; `background` is `white` unless given.

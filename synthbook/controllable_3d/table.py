@@ -50,12 +50,15 @@ def obeyed(model: Controllable3D, scene: Scene, judge: nn.Module, flat: bool) ->
     """How the objects of scenes, in which all are there, follow their handles; by the judge.
 
     flat : whether primitives are boxes on the picture, which neither turn nor have a camera.
+
+    Headings, `turn_...` and `slip`, are measured where the judge reads them.
     """
     count = len(scene.look)
     moves = measure.motion(model, scene, measure.shifted(scene), judge)
     away, wander = measure.offsets(model, scene, judge)
     row = {**{f"move_{key}": value for key, value in measure.obedience(moves, count).items()},
-           "slip": judged.slip(model, scene, judge), "offset": metrics.mean_estimate(away),
+           **({"slip": judged.slip(model, scene, judge)} if judge.config.headed else {}),
+           "offset": metrics.mean_estimate(away),
            "one_object": share(measure.single(model, scene, judge)),
            "order_right": share(judged.order(model, scene, judge)),
            "removed": share(judged.removed(model, scene, judge)),
@@ -66,7 +69,8 @@ def obeyed(model: Controllable3D, scene: Scene, judge: nn.Module, flat: bool) ->
                                            for degrees in measure.ORBITS], judge)
     return row | {f"orbit_{key}": value
                   for key, value in measure.obedience(around, count).items()} | {
-        "wander": metrics.mean_estimate(wander), **judged.turns(model, scene, judge),
+        "wander": metrics.mean_estimate(wander),
+        **(judged.turns(model, scene, judge) if judge.config.headed else {}),
         "colour_shift": share(judged.colour_shift(model, scene, judge))}
 
 
@@ -91,22 +95,22 @@ def layered(model: Controllable3D, scene: Scene) -> Row:
 
 
 class Setup(yardsticks.Setup):
-    """What all rows and models of one table share; the judge also reads headings."""
+    """What all rows and models of one table share; the judge may read headings, too."""
 
     @property
     def ground(self) -> bool:
         """Whether there is a background to learn."""
         return self.knobs.get("background", "white") != "white"
 
-    def real_of(self, **cars: int) -> Tensor:
-        """Held-out pictures with so many cars (knobs `fewest`, `most`), (B, 3, H, W)."""
+    def real_of(self, **numbers: int) -> Tensor:
+        """Held-out pictures with so many objects (knobs `fewest`, `most`), (B, 3, H, W)."""
         data = dataset(self.dataset, "val", size=self.size, seed=SEED + 1,
-                       count=self.budget.images, **{**self.knobs, **cars})
+                       count=self.budget.images, **{**self.knobs, **numbers})
         return torch.stack([data[i]["image"] for i in range(len(data))])
 
     @cached_property
     def known(self) -> dict[str, dict[str, Tensor]]:
-        """Features of real pictures in each space: all, those of one car, of none."""
+        """Features of real pictures in each space: all, those of one object, of none."""
         sets = {"": self.real, "alone": self.real_of(fewest=1, most=1)}
         if self.ground:
             sets["behind"] = self.real_of(fewest=0, most=0)
@@ -117,7 +121,7 @@ class Setup(yardsticks.Setup):
         """KID and Frechet distance of pictures to real ones, in each space.
 
         edit : `moved` and `turned` are held against the same real pictures, `alone` against
-               those of one car, `behind` against backgrounds; their names end so.
+               those of one object, `behind` against backgrounds; their names end so.
         """
         row, end = {}, edit and f"_{edit}"
         for key, space in self.spaces.items():
@@ -141,10 +145,10 @@ class Setup(yardsticks.Setup):
         return row
 
     def behind(self, backgrounds: Tensor) -> Row:
-        """Distances of backgrounds, and the share of them in which the judge sees a car."""
-        cars = measure.blobs((judged.cars_in(self.judge, backgrounds) > 0.5).float())
+        """Distances of backgrounds, and the share of them in which the judge sees an object."""
+        seen = measure.blobs((judged.objects_in(self.judge, backgrounds) > 0.5).float())
         return self.likeness(backgrounds, "behind") | {
-            "behind_cars": metrics.mean_estimate((cars > 0).float(), "judge")}
+            "behind_cars": metrics.mean_estimate((seen > 0).float(), "judge")}
 
     def all_of(self, model: Controllable3D, seed: int, flat: bool = False,
                broken: bool = False) -> tuple[Row, Tensor]:

@@ -28,6 +28,8 @@ class Cars(RayCast):
     palette = np.array([[245, 245, 245], [203, 213, 225], [216, 64, 60], [81, 102, 124],
                         [52, 53, 61], [246, 200, 60]], np.uint8)
     backgrounds = KINDS
+    headed = True
+    footprint = 0.40, 0.17  # the mean of the bodies, wheels left out
     scenes = Scene
     painted = (BODY,)
 

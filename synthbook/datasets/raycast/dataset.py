@@ -47,6 +47,7 @@ class RayCast(Generated):
     """
 
     art = False
+    headed = False  # whether every object looks different from every side, so that it has a front
     style_names = ("red", "green", "blue")
     backgrounds: tuple[str, ...]
     scenes: type[Scene]
@@ -78,6 +79,13 @@ class RayCast(Generated):
     def intrinsics(self) -> np.ndarray:
         """K, (3, 3), the same for all items; pixel centres are at one half."""
         return intrinsics(self.size)
+
+    @property
+    def footprint(self) -> tuple[float, float]:
+        """Half length and half width of a middling object, scene units: the mean of its shapes."""
+        kind = self.scenes.holds
+        mean = np.mean([form.extent for form in kind.shapes], 0) * np.mean(kind.scales)
+        return round(float(mean[0]), 2), round(float(mean[2]), 2)
 
     # ------------------------------------------------------------------- what a dataset says
 
