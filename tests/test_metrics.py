@@ -62,6 +62,19 @@ def test_frechet_equals_pytorch_fid_s():
         distances.pytorch_fid_distance(*arguments), rel=1e-6)
 
 
+def test_a_spectrum_does_not_depend_on_one_method(monkeypatch):
+    def fails(matrix):
+        raise torch.linalg.LinAlgError("did not converge")
+
+    x = torch.randn(9, 5, dtype=torch.float64)
+    first, second = (x.mean(0), x.T.cov()), (x.mean(0) + 1, torch.eye(5, dtype=torch.float64))
+    before = distances.frechet(*first, *second)
+    monkeypatch.setattr(torch.linalg, "eigh", fails)
+    values, vectors = distances.spectrum(first[1])
+    torch.testing.assert_close(vectors * values @ vectors.T, first[1])
+    assert distances.frechet(*first, *second) == pytest.approx(before)
+
+
 def test_frechet_survives_scipy_without_disp(monkeypatch):
     from pytorch_fid import fid_score
 

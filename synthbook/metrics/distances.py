@@ -34,6 +34,20 @@ def moments(features: Tensor) -> tuple[Tensor, Tensor]:
     return features.mean(0), features.T.cov().reshape(features.shape[1], features.shape[1])
 
 
+def spectrum(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """Eigenvalues (D,) and eigenvectors (D, D) of a symmetric matrix (D, D) in float64.
+
+    PyTorch's method divides and conquers; where many eigenvalues are alike it may fail to
+    converge. SciPy's slower QR method then takes its place.
+    """
+    from scipy import linalg
+
+    try:
+        return torch.linalg.eigh(matrix)
+    except torch.linalg.LinAlgError:
+        return tuple(map(torch.from_numpy, linalg.eigh(matrix.numpy(), driver="ev")))
+
+
 def frechet(mu1: Tensor, s1: Tensor, mu2: Tensor, s2: Tensor) -> float:
     """Squared Frechet distance of two Gaussians (Dowson and Landau 1982; Heusel et al. 2017).
 
@@ -41,9 +55,9 @@ def frechet(mu1: Tensor, s1: Tensor, mu2: Tensor, s2: Tensor) -> float:
     trace is that of the symmetric (s1^1/2 s2 s1^1/2)^1/2: no complex numbers, no singular case.
     """
     mu1, s1, mu2, s2 = (torch.as_tensor(t, dtype=torch.float64) for t in (mu1, s1, mu2, s2))
-    values, vectors = torch.linalg.eigh(s1)
+    values, vectors = spectrum(s1)
     root = (vectors * values.clamp_min(0).sqrt()) @ vectors.T
-    cross = torch.linalg.eigvalsh(root @ s2 @ root).clamp_min(0).sqrt().sum()
+    cross = spectrum(root @ s2 @ root)[0].clamp_min(0).sqrt().sum()
     distance = (mu1 - mu2).square().sum() + s1.trace() + s2.trace() - 2 * cross
     return max(distance.item(), 0.0)
 
