@@ -113,7 +113,7 @@ VARIANTS: dict[str, dict[str, Any]] = {  # what changes in Config, and in Settin
     "point": {"primitive": "point"},
     "grown": {"anchored": True, "primitive": "point",
               "start": "controllable-3d/point@cars-32-s0",
-              "weights": {"warm": 1 / 3, "rate_g": 1e-4}},  # a new discriminator spoils what is known
+              "weights": {"warm": 1 / 6}},  # else a new discriminator spoils what is known
     "pose-mlp": {"poses": "network"},
     "no-rotation": {"rotation": False, "weights": {"consistency": 0.0}},
     "two-d": {"poses": "picture", "weights": {"consistency": 0.0}},
