@@ -4,7 +4,8 @@ A variant's name is a network's, with a suffix where its data differ: `groupdnet
 GroupDNet where all classes share an illumination, `groupdnet-8` and `groupdnet-40` know another
 number of classes. Suffixes go with `places`, whose knobs they turn. `bachgan-bank4` is BachGAN
 with a quarter of the memory bank. `controllable-3d` is trained on cars on white, with `-ground` on
-cars on a ground of two tones, with `-room` on furniture in rooms and with `-table` on fruit.
+cars on a ground of two tones, with `-marked` on cars whose front nobody takes for the back, with
+`-room` on furniture in rooms and with `-table` on fruit.
 """
 
 from collections.abc import Callable, Sequence
@@ -54,7 +55,10 @@ FINE_JUDGE = "judges/segmenter-40"  # of the forty classes that BachGAN's boxes 
 JUDGE_IMAGES = {"smoke": 64, "laptop": 2_000, "ablation": 16_000, "ship": 48_000}
 HEADING_IMAGES = {"smoke": 64, "laptop": 2_000, "ablation": 64_000, "ship": 96_000}
 READER_IMAGES = {"smoke": 64, "laptop": 2_000, "ablation": 16_000, "ship": 24_000}
-STANDING = {"white": "cars", "ground": "cars", "room": "furniture", "table": "fruit"}
+STANDING: dict[str, tuple[str, dict[str, Any]]] = {  # suffix, dataset, and the knobs that it sets
+    "": ("cars", {"background": "white"}), "-ground": ("cars", {"background": "ground"}),
+    "-marked": ("cars", {"background": "white", "mark": 1.0}),
+    "-room": ("furniture", {"background": "room"}), "-table": ("fruit", {"background": "table"})}
 VSPADE = {"vspade": "smis/vspade"}
 BANKS = {"bachgan-bank4": 2_500, "bachgan-bank16": 625}  # of 10,000 training scenes
 COMPARED = {  # rivals of BachGAN's variants; of all others SPADE from boxes
@@ -168,16 +172,15 @@ def pyramid_model(variant: str) -> Model:
                  rivals=rivals)
 
 
-def controllable_3d_model(variant: str, background: str = "white") -> Model:
-    """The 3D controllable model or one of its relatives, on what stands before a background."""
+def controllable_3d_model(variant: str, suffix: str = "") -> Model:
+    """The 3D controllable model or one of its relatives, on the data of a suffix."""
     def assemble(stored: dict) -> nn.Module:
         return controllable_3d.build(controllable_3d.Config(**tuples(stored["model"])))
 
-    suffix = "" if background == "white" else f"-{background}"
+    data, knobs = STANDING[suffix]
     small = {scale: {**small, "batch": 8} for scale, small in SMALL.items()}
-    return Model(partial(controllable_3d_recipes.recipe, variant, background=background), assemble,
-                 CONTROLLABLE_IMAGES, ("generator",), datasets=(STANDING[background],),
-                 settings=small,
+    return Model(partial(controllable_3d_recipes.recipe, variant, **knobs), assemble,
+                 CONTROLLABLE_IMAGES, ("generator",), datasets=(data,), settings=small,
                  judge="judges/pose" + suffix,
                  rivals={} if variant == "controllable-3d" else {
                      "controllable-3d": "controllable-3d/controllable-3d" + suffix})
@@ -212,14 +215,14 @@ def reader_module(stored: dict) -> nn.Module:
     return judges.Reader(judges.ReaderConfig(**tuples(stored)))
 
 
-def pose_model(background: str = "white") -> Model:
-    """The judge of what stands before a background; it learns from as many pictures of each.
+def pose_model(suffix: str = "") -> Model:
+    """The judge of the data of a suffix; it learns from as many pictures of each.
 
     Fruit are a small set for what is judged, not for the judge.
     """
-    knobs = {} if background == "white" else {"background": background}
+    data, knobs = STANDING[suffix]
     return Model(partial(headings.heading_recipe, **knobs), heading_module, HEADING_IMAGES,
-                 ("judge",), datasets=(STANDING[background],),
+                 ("judge",), datasets=(data,),
                  settings={scale: {"count": SPLITS["train"]} for scale in HEADING_IMAGES} | SMALL)
 
 
@@ -287,19 +290,17 @@ MODELS: dict[str, Model] = {
        for name in (*pyramid_recipes.VARIANTS, *decoders.VARIANTS)},
     **{f"controllable-3d/{name}": controllable_3d_model(name)
        for name in controllable_3d.VARIANTS if name not in GROUNDED},
-    **{f"controllable-3d/{name}-ground": controllable_3d_model(name, "ground")
+    **{f"controllable-3d/{name}-ground": controllable_3d_model(name, "-ground")
        for name in ("controllable-3d", "gan", *GROUNDED)},
-    **{f"controllable-3d/controllable-3d-{background}": controllable_3d_model(
-        "controllable-3d", background) for background in ("room", "table")},
+    **{f"controllable-3d/controllable-3d{suffix}": controllable_3d_model("controllable-3d", suffix)
+       for suffix in ("-marked", "-room", "-table")},
     **{f"judges/{name}": classifier_model(name) for name in classifiers.ARCHITECTURES},
     "judges/segmenter": Model(judges.segmenter_recipe, segmenter_module, JUDGE_IMAGES,
                               ("segmenter",), datasets=(*DATASETS, "cars")),
     "judges/segmenter-ground": Model(partial(judges.segmenter_recipe, background="ground"),
                                      segmenter_module, JUDGE_IMAGES, ("segmenter",),
                                      datasets=("cars",)),
-    "judges/pose": pose_model(),
-    **{f"judges/pose-{background}": pose_model(background)
-       for background in ("ground", "room", "table")},
+    **{f"judges/pose{suffix}": pose_model(suffix) for suffix in STANDING},
     "judges/reader": Model(judges.reader_recipe, reader_module, READER_IMAGES, ("reader",),
                            datasets=("faces",)),
 }

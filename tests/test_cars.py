@@ -23,6 +23,20 @@ BACKDROP = Backdrop((0.3, 0.6), 1.0, 0.1, 1)
 # --------------------------------------------------------------------------------- the form
 
 
+def test_a_mark_changes_the_front_half_of_bodies_alone():
+    plain, marked, half = (Cars("val", size=64, most=1, mark=m) for m in (0.0, 1.0, 0.5))
+    for i in range(4):
+        a, b, c = (data[i] for data in (plain, marked, half))
+        changed = (a["image"] - b["image"]).abs().amax(0) > 0.02
+        assert changed.any() and (a["label"] == b["label"]).all()
+        assert (a["instance"][changed] > 0).float().mean() > 0.8  # the rest are edges
+        assert not changed[a["label"] == CLASSES.index("wheel")].all()
+        middle = (c["image"] - (a["image"] + b["image"]) / 2).abs()
+        assert middle.max() < 0.05
+    with pytest.raises(BookError, match="mark 2 is out of range: choose 0 to 1"):
+        Cars(mark=2)
+
+
 def test_item_has_the_contracts_form():
     cars = Cars(size=32, count=4)
     item = cars[1]

@@ -11,6 +11,7 @@ from synthbook.datasets.raycast.solids import GAIN, Hits, Met, brightness, colum
 TYRE, RIM, GLASS, TRIM, LAMP, TAIL = (
     rgb(code) for code in ("34353d", "c3c8d0", "51667c", "3f4149", "fff0b3", "c62b33"))
 BODY, PANE, WHEEL, LAMPS = 0, 1, 2, 3  # parts
+MARK = rgb("e055c8")  # a tone that no paint has
 
 
 def meet_wheels(shape: Shape, o: np.ndarray, d: np.ndarray) -> Met:
@@ -34,10 +35,11 @@ def meet_wheels(shape: Shape, o: np.ndarray, d: np.ndarray) -> Met:
 
 
 def meet_car(shape: Shape, paint: np.ndarray, roof: np.ndarray, o: np.ndarray, d: np.ndarray,
-             light: np.ndarray) -> Hits:
+             light: np.ndarray, mark: float = 0.0) -> Hits:
     """The rays that meet a car, all in its own frame.
 
     paint, roof : (3,) in [0, 255]; light : unit vector towards the light, (3,).
+    mark        : share in [0, 1] of another tone in the paint of the front half.
     """
     body, top = meet_solid(shape.body, o, d), meet_solid(shape.top, o, d)
     wheels = meet_wheels(shape, o, d)
@@ -56,6 +58,8 @@ def meet_car(shape: Shape, paint: np.ndarray, roof: np.ndarray, o: np.ndarray, d
             tone = roof if number == 1 else paint
             part[on], colour[:, on], normal[:, on] = painted(
                 shape, tone, point[:, on], met.plane[at[on]])
+    front = (part == BODY) & (point[0] > 0)
+    colour[:, front] += np.float32(mark) * (MARK[:, None] - colour[:, front])
     shade = np.where(part == LAMPS, 1, brightness(normal, light))
     return Hits(at, depth, part, np.minimum(colour * shade * GAIN, 255))
 

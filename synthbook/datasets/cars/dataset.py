@@ -1,11 +1,13 @@
 """The dataset `cars`: up to three cars on the ground, seen by a camera that faces the origin."""
 
+from typing import Any
+
 import numpy as np
 
 from synthbook.datasets.cars.backdrop import KINDS, behind, tones
 from synthbook.datasets.cars.cast import GLASS, LAMP, TYRE, meet_car
 from synthbook.datasets.cars.scene import Car, Scene
-from synthbook.datasets.raycast.dataset import RayCast
+from synthbook.datasets.raycast.dataset import RayCast, share
 from synthbook.datasets.raycast.room import Behind
 from synthbook.datasets.raycast.scene import Backdrop, with_object, without_object
 from synthbook.datasets.raycast.solids import Hits
@@ -19,7 +21,8 @@ class Cars(RayCast):
 
     Backgrounds: `white`; `ground`, a disc in two pastel tones on white, as in the pictures of Liao
     et al. (CVPR 2020); or `room`, an empty room with a patterned floor. Knobs and items are those
-    of `RayCast`; classes are the parts of cars.
+    of `RayCast`; classes are the parts of cars. One knob more, `mark`: share in [0, 1] of a tone
+    that no paint has in the front half of every body, so that nobody takes it for the back.
     """
 
     name = "cars"
@@ -33,6 +36,10 @@ class Cars(RayCast):
     scenes = Scene
     painted = (BODY,)
 
+    def __init__(self, split: str = "train", *, mark: float = 0.0, **knobs: Any):
+        super().__init__(split, **knobs)
+        self.mark = share("mark", mark)
+
     def behind(self, backdrop: Backdrop, o: np.ndarray, d: np.ndarray) -> Behind:
         return behind(self.background, backdrop, o, d)
 
@@ -43,7 +50,7 @@ class Cars(RayCast):
         return second, first
 
     def meet(self, one: Car, o: np.ndarray, d: np.ndarray, light: np.ndarray) -> Hits:
-        return meet_car(one.form, *one.tones, o, d, light)
+        return meet_car(one.form, *one.tones, o, d, light, self.mark)
 
     def style(self, scene: Scene) -> np.ndarray:
         table = super().style(scene)
