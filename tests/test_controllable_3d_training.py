@@ -162,7 +162,7 @@ def test_variants_differ_in_what_their_names_say():
             for name in PLAIN}
     assert told == {
         "controllable-3d": set(), "ellipsoid": {"primitive"}, "point": {"primitive"},
-        "grown": {"anchored", "primitive"},
+        "anchored": {"anchored"},
         "pose-mlp": {"poses"}, "no-rotation": {"rotation"}, "two-d": {"poses"},
         "no-2d": {"paint", "texture"}, "no-compactness": set(), "no-consistency": set(),
         "gan": {"primitive"}}
@@ -254,15 +254,3 @@ def test_deviations_are_told_with_the_numbers_in_use():
     told = {part: text for part, _, text, _ in rows}
     assert len(told) == len(rows) == len(DEVIATIONS)
     assert told["consistency"].endswith("12 degrees") and told["R1"].startswith("weight 1.5")
-
-
-def test_while_the_discriminator_learns_alone_the_generator_stays():
-    chosen = setting(warm=0.5)
-    nets = made(chosen).build()
-    scratch = {"step": 0, "done": 0.4}
-    assert recipe.generator_loss(chosen, nets, batch_of(), scratch) is None
-    assert scratch["fake"].shape == (4, 3, 16, 16) and not scratch["fake"].requires_grad
-    loss, _ = recipe.discriminator_loss(chosen, nets, batch_of(), scratch)
-    loss.backward()
-    assert all(p.grad is None for p in nets["generator"].parameters())
-    assert recipe.generator_loss(chosen, nets, batch_of(), {"step": 0, "done": 0.5}) is not None

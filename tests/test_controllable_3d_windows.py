@@ -1,16 +1,12 @@
-"""Windows around primitives, places that the 2D generator is told, weights to begin with."""
+"""Windows around primitives and places that the 2D generator is told."""
 
 from dataclasses import replace
 
 import pytest
 import torch
-import torch.nn.functional as F
 from tiny_cars import model, scene
 
-import synthbook
-from synthbook.controllable_3d import build, config, orbit
-from synthbook.controllable_3d.generator_3d import ANCHOR
-from synthbook.controllable_3d.growing import begin, widened
+from synthbook.controllable_3d import config, orbit
 from synthbook.controllable_3d.windows import corners, cut, put
 from synthbook.files import BookError
 
@@ -86,7 +82,7 @@ def test_an_anchored_solid_shows_where_each_point_of_it_is(kind):
     x = []
     for drawn in (front, back):
         seen = drawn.alpha[0, 0, 0] > 0.5
-        place = (drawn.features[0, 0, -3:] / drawn.alpha[0, 0] / ANCHOR)[:, seen]
+        place = (drawn.features[0, 0, -3:] / drawn.alpha[0, 0])[:, seen]
         assert seen.sum() > 4 and place.abs().max() <= 1
         x.append(float(place[0].mean()))
     assert abs(x[0] + x[1]) < 0.1 < abs(x[0])  # the other end is seen after a half turn
@@ -95,36 +91,10 @@ def test_an_anchored_solid_shows_where_each_point_of_it_is(kind):
 def test_anchored_points_carry_their_places():
     made = model(anchored=True, primitive="point")
     where, features = made.appearance(torch.randn(1, 2, 6))
-    assert torch.equal(features[..., -3:], ANCHOR * where)
+    assert torch.equal(features[..., -3:], where)
     assert features.shape[-1] == made.config.shown == made.config.features + 3
 
 
 def test_the_larger_model_paints_in_windows():
-    large = config("grown", 64)
+    large = config("anchored", 64)
     assert large.window == 44 and large.anchored and replace(large, window=0).window == 0
-
-
-def test_a_grown_model_begins_as_the_smaller_one():
-    name = "controllable-3d/point@cars-32-s0"
-    small, large = synthbook.load(name), build(config("grown", 64)).eval()
-    begin(large, name)
-    one = small.sample(1, torch.Generator().manual_seed(3), torch.ones(1, 3, dtype=torch.bool))
-    with torch.no_grad():
-        coarse, fine = small.render(one).image, large.render(one).image
-    assert fine.shape[-1] == 64
-    apart = (F.avg_pool2d(fine, 2) - coarse).abs().mean()
-    assert apart < 0.5 * (coarse.mean() - coarse).abs().mean()
-
-
-def test_new_inputs_begin_without_a_say():
-    weight = torch.randn(4, 5, 3, 3)
-    wide = widened(weight, 8)
-    assert torch.equal(wide[:, :4], weight[:, :4]) and torch.equal(wide[:, -1], weight[:, -1])
-    assert wide.shape[1] == 8 and wide[:, 4:7].eq(0).all()
-
-
-def test_a_model_cannot_begin_as_another_kind():
-    with pytest.raises(BookError, match="cannot begin as controllable-3d/point@cars-32-s0"):
-        begin(build(config("ellipsoid", 32)), "controllable-3d/point@cars-32-s0")
-    with pytest.raises(BookError, match="does not exist"):
-        begin(build(config("grown", 32)), "controllable-3d/point@cars-32-s9")

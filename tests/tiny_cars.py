@@ -32,13 +32,13 @@ def scene(made, count=2, seed=1, everything=True):
 
 
 def setting(variant="controllable-3d", background="white", data="cars", **weights):
-    """A variant's setting with the tiny sizes, which begins from nothing and at once."""
+    """A variant's setting with the tiny sizes."""
     full = recipe.setting_of(variant, data, 32, background=background)
     changed = {"size": 16, **SMALL}
     if "texture" in VARIANTS[variant]:
         changed["texture"] = 3
-    return replace(full, start="", model=replace(full.model, **changed),
-                   weights=replace(full.weights, **{"warm": 0.0, **weights}))
+    return replace(full, model=replace(full.model, **changed),
+                   weights=replace(full.weights, **weights))
 
 
 def pictures(count=4, seed=0):

@@ -5,8 +5,7 @@ variant         what differs from `controllable-3d`
 ==============  ===================================================================
 ellipsoid       primitives are ellipsoids
 point           primitives are clouds of points
-grown           clouds of points that begin as `point` of 32 pixels; the 2D generator sees where on
-                its primitive a point is, so that it can tell one end from the other
+anchored        the 2D generator sees where on its primitive a point is: which end is which
 pose-mlp        poses and sizes come from a network, as in the paper, not from a prior
 no-rotation     all primitives stand parallel to the world's axes (R = I)
 two-d           primitives are upright boxes on the picture; there is no camera
@@ -106,14 +105,11 @@ class Config:
         return self.colours + 3 * self.anchored
 
 
-APART = ("start", "weights")  # of what a variant changes, what is not in Config
-VARIANTS: dict[str, dict[str, Any]] = {  # what changes in Config, and in Setting
+VARIANTS: dict[str, dict[str, Any]] = {  # what changes in Config; in Weights under "weights"
     "controllable-3d": {},
     "ellipsoid": {"primitive": "ellipsoid"},
     "point": {"primitive": "point"},
-    "grown": {"anchored": True, "primitive": "point",
-              "start": "controllable-3d/point@cars-32-s0",
-              "weights": {"warm": 1 / 6}},  # else a new discriminator spoils what is known
+    "anchored": {"anchored": True},
     "pose-mlp": {"poses": "network"},
     "no-rotation": {"rotation": False, "weights": {"consistency": 0.0}},
     "two-d": {"poses": "picture", "weights": {"consistency": 0.0}},
@@ -138,6 +134,6 @@ def config(variant: str, size: int, background: str = "white", **changed: Any) -
     """
     if variant not in VARIANTS:
         raise BookError(f"unknown variant {variant!r}: choose one of {', '.join(VARIANTS)}")
-    own = {key: value for key, value in VARIANTS[variant].items() if key not in APART}
+    own = {key: value for key, value in VARIANTS[variant].items() if key != "weights"}
     own |= SIZES.get(size, {})
     return Config(size=size, background=background, **{**own, **changed})

@@ -33,10 +33,10 @@ def deviations(w: Weights = Weights(), model: Config = Config()
         ("input of the 2D generator", "text: X, A and D; code: X", "X and A",
          "the silhouette is known where features are zero"),
         ("2D generator's view", "the whole picture",
-         f"the whole picture; at 64 pixels a window of {config('grown', 64).window} around the "
+         f"the whole picture; at 64 pixels a window of {config('anchored', 64).window} around the "
          "primitive's centre", "cost; what is empty weighs less in norms"),
         ("what tells one end from the other", "features alone",
-         "features; in the variant grown the place on the primitive, too",
+         "features; in the variant anchored the place on the primitive, too",
          "with features alone cars were given two like ends"),
         ("2D generator", "128 channels at full size; a residual block before it is halved",
          f"{model.channels} channels; in that block's place a skip around the half size", "cost"),

@@ -17,7 +17,6 @@ from synthbook.layers import check_shape, conv3x3
 
 SMALLEST, RANGE = 0.1, 0.5  # scale is between 0.1 and 0.6, as in the released code
 FIRST = 0.35, 0.15, 0.2  # half sizes that a primitive begins with, scene units
-ANCHOR = 0.5  # times a place in the primitive's own frame is what the 2D generator sees
 THIN = 0.02  # half thickness of a box on the picture
 SLOPE = 0.2  # of leaky ReLU below 0
 SKY = 4, 8  # height and width of the background's texture before it is doubled twice
@@ -51,19 +50,18 @@ class Appearance(nn.Module):
     def forward(self, look: Tensor) -> tuple[Tensor, ...]:
         """Latents (B, N, Z) to the block (B, N, C, T, T, T), or points and their features.
 
-        Where primitives are anchored, the last three channels are half of x, y and z in their own
-        frame.
+        Where primitives are anchored, the last three channels are x, y and z in their own frame.
         """
         config, numbers = self.config, self.layers(look)
         if config.primitive != "point":
             block = numbers.unflatten(2, (config.colours, *[config.texture] * 3))
             if config.anchored:
-                block = torch.cat([block, ANCHOR * own_places(block)], 2)
+                block = torch.cat([block, own_places(block)], 2)
             return (block,)
         where, features = numbers.unflatten(2, (config.points, -1)).split(
             [3, config.colours], -1)
         where = where.tanh()  # tanh(x / 2) is the code's 2 sigmoid(x) - 1
-        return where, torch.cat([features, ANCHOR * where], -1) if config.anchored else features
+        return where, torch.cat([features, where], -1) if config.anchored else features
 
 
 def own_places(block: Tensor) -> Tensor:

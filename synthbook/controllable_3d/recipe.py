@@ -20,7 +20,6 @@ from torch.utils.data import Dataset
 from synthbook import losses
 from synthbook.controllable_3d.config import VARIANTS, Config, config
 from synthbook.controllable_3d.discriminator import Discriminator, flags
-from synthbook.controllable_3d.growing import begin
 from synthbook.controllable_3d.looks import probe, snapshot
 from synthbook.controllable_3d.losses import compactness, geometric_consistency
 from synthbook.controllable_3d.network import Turn, build
@@ -45,7 +44,6 @@ class Weights:
     colour      : of colour within L_geo, where depth weighs 1.
     degrees     : L_geo turns primitives by up to so much.
     condition   : whether backgrounds alone are judged, by a score of their own.
-    warm        : share of the run in which the discriminator learns alone.
     """
 
     r1: float = 0.3
@@ -55,23 +53,18 @@ class Weights:
     colour: float = 5.0
     degrees: float = 60.0
     condition: bool = True
-    warm: float = 0.0
     rate_g: float = 3e-4
     rate_d: float = 2e-3
 
 
 @dataclass(frozen=True)
 class Setting:
-    """Model, data and objective of one run.
-
-    start : weights of the book that the generator begins with; none where it is empty.
-    """
+    """Model, data and objective of one run."""
 
     model: Config
     dataset: str = "cars"
     knobs: dict = field(default_factory=dict)
     weights: Weights = Weights()
-    start: str = ""
 
     @property
     def judged(self) -> bool:
@@ -104,20 +97,15 @@ class Pictures(Dataset):
 def generator_loss(setting: Setting, nets: Networks, batch: Batch, scratch: dict):
     """The generator's loss; leaves its pictures for the discriminator.
 
-    L_com reaches poses and sizes alone, L_geo the 2D generator alone. None while the
-    discriminator learns alone.
+    L_com reaches poses and sizes alone, L_geo the 2D generator alone.
     """
     w, count, device = setting.weights, len(batch["image"]), batch["image"].device
     draws = extract_model_from_parallel(nets["generator"]).draw(count).to(device)
-    waits = scratch["done"] < w.warm
-    turn = draw_turn(setting, count).to(device) if w.consistency and not waits else None
-    with torch.set_grad_enabled(not waits):
-        made = nets["generator"](draws, turn)
+    turn = draw_turn(setting, count).to(device) if w.consistency else None
+    made = nets["generator"](draws, turn)
     picture, pair = made if turn else (made, None)
     fake = [picture.image, picture.background] if setting.judged else [picture.image]
     scratch["fake"] = torch.cat(fake).detach()
-    if waits:
-        return None
     terms = {"logistic": losses.logistic_g(
         nets["discriminator"](torch.cat(fake), flag_of(setting, batch)).float())}
     loss = terms["logistic"]
@@ -173,10 +161,10 @@ def setting_of(variant: str, data: str, size: int, weights: Weights = Weights(),
     behind = "white" if knobs["background"] == "white" else "sphere"
     footprint = dataset(data, size=size, **knobs).footprint
     model = config(variant, size, behind, footprint=footprint)
-    changed, start = VARIANTS[variant].get("weights", {}), VARIANTS[variant].get("start", "")
+    changed = VARIANTS[variant].get("weights", {})
     if variant == "no-condition" and behind == "white":
         raise BookError("no-condition differs where backgrounds do: train no-condition-ground")
-    return Setting(model, data, knobs, replace(weights, **changed), start)
+    return Setting(model, data, knobs, replace(weights, **changed))
 
 
 def recipe(variant: str, data: str, size: int, *, images: int, batch: int = 16,
@@ -215,10 +203,7 @@ def assembled(setting: Setting, data: Callable[[], Dataset], held: Callable[[], 
         return lambda nets, batch, scratch: function(setting, nets, batch, scratch)
 
     def networks() -> dict[str, nn.Module]:
-        made = {"generator": build(setting.model), "discriminator": discriminator(setting)}
-        if setting.start:
-            begin(made["generator"], setting.start)
-        return made
+        return {"generator": build(setting.model), "discriminator": discriminator(setting)}
 
     def look(nets: Networks) -> dict[str, float | str]:
         device = next(nets["generator"].parameters()).device
