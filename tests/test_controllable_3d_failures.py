@@ -1,5 +1,7 @@
 """The 3D chapter's time machine: each run lacks one part, and what ships is what was recorded."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from tiny_cars import model
@@ -7,12 +9,13 @@ from tiny_cars import model
 from synthbook import files
 from synthbook.controllable_3d import failures
 from synthbook.controllable_3d.config import VARIANTS
-from synthbook.controllable_3d.failures import ATTEMPTS, GROUNDED
+from synthbook.controllable_3d.failures import ATTEMPTS, GROUNDED, MARKED
 from synthbook.controllable_3d.looks import snapshot
 from synthbook.figures import time_machine as machine
 from synthbook.files import verified
 
 GOOD, *FAILED = ATTEMPTS
+EVERY = (*ATTEMPTS, *GROUNDED, *MARKED)
 
 
 def test_every_failure_is_a_variant_of_the_run_that_works():
@@ -28,6 +31,8 @@ def test_every_failure_is_a_variant_of_the_run_that_works():
     assert settings["no-compactness"].model == settings["no-consistency"].model == good.model
     flagged, bare = (one.recipe().config for one in GROUNDED)
     assert flagged.judged and not bare.judged and flagged.model == bare.model
+    plain, told = (one.recipe().config for one in MARKED)
+    assert plain.knobs == told.knobs and plain.model == replace(told.model, anchored=False)
 
 
 def test_a_frame_shows_one_scene_in_every_column():
@@ -51,20 +56,21 @@ def shipped():
     """The record of every run."""
     folder = files.data_dir() / "results" / "controllable-3d" / "time-machine"
     assert sum(path.stat().st_size for path in folder.iterdir()) <= 800_000
-    return {one.name: verified(folder / f"{one.name}.png") for one in (*ATTEMPTS, *GROUNDED)}
+    return {one.name: verified(folder / f"{one.name}.png") for one in EVERY}
 
 
 def test_the_shipped_runs_are_those_of_the_table(shipped):
-    for attempt in (*ATTEMPTS, *GROUNDED):
+    for attempt in EVERY:
         record = shipped[attempt.name]
-        assert record["config"]["knobs"] == {"background": attempt.background}
+        assert record["config"]["knobs"] == attempt.knobs
         for key, value in VARIANTS[attempt.variant].items():
             told = record["config"]["weights" if key == "weights" else "model"]
             expected = value if key == "weights" else {key: value}
             assert {name: told[name] for name in expected} == expected, attempt.name
         assert tuple(record["images"]) == failures.COUNTS
         assert tuple(record["rows"]) == failures.ROWS and record["seed"] == 0
-    for attempts, charts in ((ATTEMPTS, failures.CHARTS), (GROUNDED, failures.GROUND_CHARTS)):
+    for attempts, charts in ((ATTEMPTS, failures.CHARTS), (MARKED, failures.CHARTS),
+                             (GROUNDED, failures.GROUND_CHARTS)):
         figure = machine.time_machine("controllable-3d", attempts, charts, "Cars").data
         assert figure.count('src="data:image/png;base64,') == len(attempts)
 

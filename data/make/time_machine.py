@@ -25,6 +25,7 @@ from synthbook.plots import pixels
 from synthbook.training import Run, train
 
 PAPERS = ("bachgan", "conditional-gans", "controllable-3d", "smis")
+GROUPS = ("ATTEMPTS", "GROUNDED", "MARKED")  # of a paper's runs, each a time machine
 GAP = 2  # transparent pixels right of and below every picture
 
 
@@ -135,7 +136,7 @@ def main() -> None:
         parser.error("a finished training is of one run: name it")
     failures = import_module(f"synthbook.{options.paper.replace('-', '_')}.failures")
     folder = data_dir() / "results" / options.paper / "time-machine"
-    attempts = (*failures.ATTEMPTS, *getattr(failures, "GROUNDED", ()))
+    attempts = [one for group in GROUPS for one in getattr(failures, group, ())]
     known = {attempt.name: attempt for attempt in attempts}
     wrong = set(options.runs) - set(known)
     if wrong:

@@ -1,12 +1,14 @@
 """One training and four that lack one part each: the training time machine of the 3D chapter.
 
-A second one has a ground behind the cars, with and without the flag c. Every run is a recipe of the
+A second one has a ground behind the cars, with and without the flag c; a third cars with marked
+fronts, and a 2D generator that is told which end is which or is not. Every run is a recipe of the
 chapter at 32 x 32 pixels, from one seed, on the same pictures in the same order: `python
 data/make/time_machine.py controllable-3d` trains them, and with `--finished FOLDER` it takes one
 from what `synthbook train` has left there.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -39,11 +41,16 @@ class SmallAttempt(Attempt):
 
     variant: str = "controllable-3d"
     background: str = "white"
+    mark: float = 0.0
+
+    @property
+    def knobs(self) -> dict[str, Any]:
+        """Those of the dataset that are set."""
+        return {"background": self.background, **({"mark": self.mark} if self.mark else {})}
 
     def recipe(self, images: int = IMAGES) -> Recipe:
         """How it is trained."""
-        return recipe(self.variant, DATA, SIZE, images=images, batch=BATCH,
-                      background=self.background)
+        return recipe(self.variant, DATA, SIZE, images=images, batch=BATCH, **self.knobs)
 
 
 ATTEMPTS = (
@@ -69,6 +76,14 @@ GROUNDED = (
     SmallAttempt("no-condition", "Without it", "only whole pictures are judged",
                  "First the background draws dark blots, like cars. Then it leaves cars to boxes.",
                  variant="no-condition", background="ground"),
+)
+MARKED = (
+    SmallAttempt("marked", "As it is", "the model, on marked cars",
+                 "Pink comes at once, at the nearer end of every box. Turned, it is there again.",
+                 mark=1.0),
+    SmallAttempt("anchored", "Told which end", "the place on the primitive is seen, too",
+                 "Told which end is which, it paints the nearer end pink all the same.",
+                 variant="anchored", mark=1.0),
 )
 
 

@@ -37,6 +37,7 @@ FIGURES: dict[str, Callable[..., Any]] = {
     "pyramid-levels": later("semantic_pyramid", "levels"),
     "cars-ground": later("controllable_3d", "cars"),
     "cars-learned": later("controllable_3d", "learned"),
+    "cars-marked": lambda: later("controllable_3d", "learned")("cars-marked"),
     "smis-paint-faces": lambda: later("smis", "paint")(None, "faces"),
 }
 

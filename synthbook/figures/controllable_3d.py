@@ -23,7 +23,13 @@ from synthbook.figures.inputs import Choice, Draw, Ground, Sliders
 from synthbook.figures.outputs import Caption, Change, Image
 
 MODEL = "figures/cars"
-LEARNED = "controllable-3d/point@cars-32-s0"
+LEARNED = {  # figure: generator, title, and the words for who cannot see it
+    "cars-learned": ("controllable-3d/point@cars-32-s0", "Move what a generator has learned",
+                     "Three small cars on white, drawn by a trained generator."),
+    "cars-marked": ("controllable-3d/controllable-3d-marked@cars-32-s0",
+                    "Turn what always faces you",
+                    "Three small cars on white with pink fronts, drawn by a trained generator."),
+}
 OBJECTS = ("first", "second", "third")
 SEED = 4  # of the objects that readers meet first: of three colours
 CARS = {"red": Kind(0, 2), "cyan": Kind(5, 1), "yellow": Kind(7, 0)}  # a saloon, a van, a mini
@@ -123,10 +129,10 @@ def cars() -> Figure:
 
 
 @functools.cache
-def learned() -> Figure:
+def learned(figure: str = "cars-learned") -> Figure:
     """The same handles on what a generator has learned from pictures alone."""
-    network = models.load(LEARNED)
-    return Figure("cars-learned", list(learned_controls(network.config.latent).values()),
-                  learned_page_model(network), LEARNED, outputs=outputs(OBJECTS, True),
-                  title="Move what a generator has learned",
-                  alt="Three small cars on white, drawn by a trained generator.")
+    name, title, alt = LEARNED[figure]
+    network = models.load(name)
+    return Figure(figure, list(learned_controls(network.config.latent).values()),
+                  learned_page_model(network), name, outputs=outputs(OBJECTS, True),
+                  title=title, alt=alt)
