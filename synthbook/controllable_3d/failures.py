@@ -79,10 +79,10 @@ GROUNDED = (
 )
 MARKED = (
     SmallAttempt("marked", "As it is", "the model, on marked cars",
-                 "Pink comes at once, at the nearer end of every box. Turned, it is there again.",
+                 "Pink comes first, then paints. A quarter of a turn shows the other end of a car.",
                  mark=1.0),
     SmallAttempt("anchored", "Told which end", "the place on the primitive is seen, too",
-                 "Told which end is which, it paints the nearer end pink all the same.",
+                 "It knows the ends of a box, and turns cars twice as far as the box all the same.",
                  variant="anchored", mark=1.0),
 )
 

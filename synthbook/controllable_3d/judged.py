@@ -65,6 +65,18 @@ def read_yaws(model: Controllable3D, scene: Scene, judge: HeadingJudge) -> Tenso
     return torch.where(well, found, torch.nan)
 
 
+def told_and_read(model: Controllable3D, scene: Scene, judge: HeadingJudge
+                  ) -> tuple[Tensor, Tensor]:
+    """Headings of the objects in which the judge sees one, told and read, (M,) radians each.
+
+    Against the rays on which they are seen, as a picture shows them.
+    """
+    found = read_yaws(model, scene, judge)
+    bearing = bearings(scene.pose.translation[..., ::2], scene.camera.extrinsics)
+    known = found.isfinite()
+    return (commanded(scene.pose) + bearing)[known], (found + bearing)[known]
+
+
 def median_estimate(values: Tensor, units: Tensor, seed: int = 0) -> Estimate:
     """Median of values (M,), bootstrapped over units (M,), the scenes that they are of."""
     known = values.isfinite()
