@@ -294,7 +294,8 @@ MODELS: dict[str, Model] = {
        for name in ("controllable-3d", "gan", *GROUNDED)},
     **{f"controllable-3d/controllable-3d{suffix}": controllable_3d_model("controllable-3d", suffix)
        for suffix in ("-marked", "-room", "-table")},
-    "controllable-3d/anchored-marked": controllable_3d_model("anchored", "-marked"),
+    **{f"controllable-3d/{name}-marked": controllable_3d_model(name, "-marked")
+       for name in ("anchored", "held")},
     **{f"judges/{name}": classifier_model(name) for name in classifiers.ARCHITECTURES},
     "judges/segmenter": Model(judges.segmenter_recipe, segmenter_module, JUDGE_IMAGES,
                               ("segmenter",), datasets=(*DATASETS, "cars")),

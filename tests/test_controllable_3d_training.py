@@ -162,7 +162,7 @@ def test_variants_differ_in_what_their_names_say():
             for name in PLAIN}
     assert told == {
         "controllable-3d": set(), "ellipsoid": {"primitive"}, "point": {"primitive"},
-        "anchored": {"anchored"},
+        "anchored": {"anchored"}, "held": {"anchored"},
         "pose-mlp": {"poses"}, "no-rotation": {"rotation"}, "two-d": {"poses"},
         "no-2d": {"paint", "texture"}, "no-compactness": set(), "no-consistency": set(),
         "gan": {"primitive"}}

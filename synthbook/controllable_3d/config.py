@@ -6,6 +6,7 @@ variant         what differs from `controllable-3d`
 ellipsoid       primitives are ellipsoids
 point           primitives are clouds of points
 anchored        the 2D generator sees where on its primitive a point is: which end is which
+held            so it does, and the consistency loss weighs ten times as much
 pose-mlp        poses and sizes come from a network, as in the paper, not from a prior
 no-rotation     all primitives stand parallel to the world's axes (R = I)
 two-d           primitives are upright boxes on the picture; there is no camera
@@ -110,6 +111,7 @@ VARIANTS: dict[str, dict[str, Any]] = {  # what changes in Config; in Weights un
     "ellipsoid": {"primitive": "ellipsoid"},
     "point": {"primitive": "point"},
     "anchored": {"anchored": True},
+    "held": {"anchored": True, "weights": {"consistency": 20.0}},
     "pose-mlp": {"poses": "network"},
     "no-rotation": {"rotation": False, "weights": {"consistency": 0.0}},
     "two-d": {"poses": "picture", "weights": {"consistency": 0.0}},
