@@ -26,8 +26,7 @@ MODEL = "figures/cars"
 LEARNED = {  # figure: generator, title, and the words for who cannot see it
     "cars-learned": ("controllable-3d/point@cars-32-s0", "Move what a generator has learned",
                      "Three small cars on white, drawn by a trained generator."),
-    "cars-marked": ("controllable-3d/controllable-3d-marked@cars-32-s0",
-                    "Turn once, and see it turn twice",
+    "cars-marked": ("controllable-3d/held-marked@cars-32-s0", "Turn what has a front",
                     "Three small cars on white with pink fronts, drawn by a trained generator."),
 }
 OBJECTS = ("first", "second", "third")
