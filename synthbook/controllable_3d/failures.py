@@ -1,10 +1,10 @@
 """One training and four that lack one part each: the training time machine of the 3D chapter.
 
 A second one has a ground behind the cars, with and without the flag c; a third cars with marked
-fronts, whose 2D generator is told which end is which or is not, and held to it or not. Every run is a recipe of the
-chapter at 32 x 32 pixels, from one seed, on the same pictures in the same order: `python
-data/make/time_machine.py controllable-3d` trains them, and with `--finished FOLDER` it takes one
-from what `synthbook train` has left there.
+fronts, whose 2D generator is told which end is which or is not, and held to it or not. Every run
+is a recipe of the chapter at 32 x 32 pixels, from one seed, on the same pictures in the same order:
+`python data/make/time_machine.py controllable-3d` trains them, and with `--finished FOLDER` it takes
+one from what `synthbook train` has left there.
 """
 
 from dataclasses import dataclass
@@ -85,7 +85,7 @@ MARKED = (
                  "It knows the ends of a box, and turns cars twice as far as the box all the same.",
                  variant="anchored", mark=1.0),
     SmallAttempt("held", "And held to it", "the consistency loss weighs ten times as much",
-                 "Paints come later. Turned by a quarter, a car shows its side, and the same paint.",
+                 "Paints come later. A quarter of a turn is one, and pink stays at its end.",
                  variant="held", mark=1.0),
 )
 
