@@ -3,7 +3,7 @@
 A second one has a ground behind the cars, with and without the flag c; a third cars with marked
 fronts, whose 2D generator is told which end is which or is not, and held to it or not. Every run
 is a recipe of the chapter at 32 x 32 pixels, from one seed, on the same pictures in the same order:
-`python data/make/time_machine.py controllable-3d` trains them, and with `--finished FOLDER` it takes
+`python data/make/time_machine.py controllable-3d` trains them, and with `--finished FOLDER` takes
 one from what `synthbook train` has left there.
 """
 
