@@ -164,7 +164,7 @@ def test_models_without_these_handles_are_refused(changed):
         Handled(generator(**changed))
 
 
-@pytest.mark.parametrize("variant", ["controllable-3d", "point"])
+@pytest.mark.parametrize("variant", ["controllable-3d", "point", "held"])
 def test_a_trained_generator_exports_within_its_limits(variant):
     _, report = exported(ours.learned_page_model(generator(variant)), Limits(), "learned")
     assert report["gmac"] < 0.1 and report["parity"]["p999"] < 0.1
