@@ -6,7 +6,16 @@ Rays are those of :mod:`synthbook.datasets.raycast.solids`.
 import numpy as np
 
 from synthbook.datasets.cars.shapes import Shape
-from synthbook.datasets.raycast.solids import GAIN, Hits, Met, brightness, column, meet_solid, rgb
+from synthbook.datasets.raycast.solids import (
+    GAIN,
+    Hits,
+    Met,
+    brightness,
+    column,
+    meet_solid,
+    nearest,
+    rgb,
+)
 
 TYRE, RIM, GLASS, TRIM, LAMP, TAIL = (
     rgb(code) for code in ("34353d", "c3c8d0", "51667c", "3f4149", "fff0b3", "c62b33"))
@@ -43,11 +52,7 @@ def meet_car(shape: Shape, paint: np.ndarray, roof: np.ndarray, o: np.ndarray, d
     """
     body, top = meet_solid(shape.body, o, d), meet_solid(shape.top, o, d)
     wheels = meet_wheels(shape, o, d)
-    depths = np.stack([body.depth, top.depth, wheels.depth])
-    solid = depths.argmin(0)
-    depth = np.take_along_axis(depths, solid[None], 0)[0]
-    at = np.flatnonzero(depth < np.inf)
-    depth, solid = depth[at], solid[at]
+    at, depth, solid = nearest(np.stack([body.depth, top.depth, wheels.depth]))
     point = o[:, None] + d[:, at] * depth
     part, colour = np.zeros(len(at), np.uint8), np.empty((3, len(at)), np.float32)
     normal = np.empty((3, len(at)), np.float32)

@@ -6,7 +6,7 @@ from synthbook.datasets.fruit.scene import Fruit
 from synthbook.datasets.fruit.shapes import SKIN, STALK, Ellipsoid, meet_ellipsoid
 from synthbook.datasets.fruit.skins import (ACCENTS, LEAVES, SKINS, STALKS, field, tube_normals)
 from synthbook.datasets.raycast.scene import PARTS
-from synthbook.datasets.raycast.solids import GAIN, Hits, brightness, column, rgb
+from synthbook.datasets.raycast.solids import GAIN, Hits, brightness, column, nearest, rgb
 
 BUMPS = {"orange": (0.10, 18), "lemon": (0.06, 14)}  # height and fineness of what dimples a skin
 
@@ -14,15 +14,11 @@ BUMPS = {"orange": (0.10, 18), "lemon": (0.06, 14)}  # height and fineness of wh
 def meet_fruit(fruit: Fruit, o: np.ndarray, d: np.ndarray, light: np.ndarray) -> Hits:
     """The rays that meet a fruit, all in its own frame."""
     parts = fruit.form.parts
-    depths = np.stack([meet_ellipsoid(part, o, d).depth for part in parts])
-    nearest = depths.argmin(0)
-    depth = np.take_along_axis(depths, nearest[None], 0)[0]
-    at = np.flatnonzero(depth < np.inf)
-    depth, nearest = depth[at], nearest[at]
+    at, depth, which = nearest(np.stack([meet_ellipsoid(part, o, d).depth for part in parts]))
     point = o[:, None] + d[:, at] * depth
     colour = np.empty((3, len(at)), np.float32)
     for number, part in enumerate(parts):
-        on = np.flatnonzero(nearest == number)
+        on = np.flatnonzero(which == number)
         if len(on):
             colour[:, on] = part_paint(fruit, part, point[:, on], light)
     kind = np.full(len(at), fruit.kind - PARTS, np.uint8)

@@ -5,7 +5,15 @@ import numpy as np
 from synthbook.datasets.furniture.parts import CLOTH, FRONT, WOOD, Part
 from synthbook.datasets.furniture.scene import Piece
 from synthbook.datasets.raycast.scene import PARTS
-from synthbook.datasets.raycast.solids import GAIN, Hits, brightness, column, meet_solid, rgb
+from synthbook.datasets.raycast.solids import (
+    GAIN,
+    Hits,
+    brightness,
+    column,
+    meet_solid,
+    nearest,
+    rgb,
+)
 
 METAL_TONE, SHADE = rgb("e9d9a8"), 0.55  # of handles; of what is DARK beside the wood
 
@@ -16,15 +24,11 @@ def meet_piece(piece: Piece, o: np.ndarray, d: np.ndarray, light: np.ndarray) ->
     tones = wood, cloth, SHADE * wood, METAL_TONE
     parts = piece.form.parts
     met = [meet_solid(part.solid, o, d) for part in parts]
-    depths = np.stack([one.depth for one in met])
-    nearest = depths.argmin(0)
-    depth = np.take_along_axis(depths, nearest[None], 0)[0]
-    at = np.flatnonzero(depth < np.inf)
-    depth, nearest = depth[at], nearest[at]
+    at, depth, which = nearest(np.stack([one.depth for one in met]))
     point = o[:, None] + d[:, at] * depth
     colour = np.empty((3, len(at)), np.float32)
     for number, part in enumerate(parts):
-        on = np.flatnonzero(nearest == number)
+        on = np.flatnonzero(which == number)
         if len(on):
             plane = met[number].plane[at[on]]
             painted = part_paint(part, tones, piece.striped, point[:, on], plane)

@@ -79,6 +79,17 @@ def between(planes: list) -> Solid:
                  (offsets / lengths).astype(np.float32))
 
 
+def nearest(depths: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The rays that meet one of P solids, of the depths (P, n) at which they meet each.
+
+    Their indices (m,), depths (m,) and which solid comes first (m,).
+    """
+    which = depths.argmin(0)
+    depth = np.take_along_axis(depths, which[None], 0)[0]
+    at = np.flatnonzero(depth < np.inf)
+    return at, depth[at], which[at]
+
+
 def meet_solid(shape: Solid, o: np.ndarray, d: np.ndarray) -> Met:
     """The first point of every ray in a convex solid.
 
